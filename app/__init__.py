@@ -1,0 +1,1 @@
+"""Mboka: the population register and civil registration service of a commune or of the province."""

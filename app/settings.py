@@ -1,0 +1,81 @@
+"""All settings of a server in one frozen object: the only reader of the environment and of DIR's configuration file."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+CONFIGURATION = "mboka.json"
+
+
+class Settings(BaseSettings):
+    """Every setting has a variable `MBOKA_<NAME>`; the variable wins over DIR/mboka.json, which wins over the default."""
+
+    model_config = SettingsConfigDict(env_prefix="MBOKA_", frozen=True, extra="ignore")
+
+    data: Path = Field(description="Directory of the node: database, keys, configuration.")
+    database_url: str = Field("", description="PostgreSQL address; empty = SQLite file mboka.db in the directory.")
+    session_hours: float = Field(8.0, gt=0, description="Life of an officer's session, in hours.")
+    device_session_minutes: float = Field(720.0, gt=0, description="Life of a tablet's session, in minutes.")
+    invitation_minutes: float = Field(15.0, gt=0, description="Life of an enrolment code, in minutes.")
+    invitation_tries: int = Field(5, gt=0, description="Wrong proofs allowed before a code is closed.")
+    grant_days: int = Field(365, gt=0, description="Life of a device's grant, in days; renewed at each session.")
+    accepting: int = Field(4, gt=0, description="Batches accepted at the same time; more get 503 with Retry-After.")
+    waiting: int = Field(64, gt=0, description="Batches that may wait for their turn before 503 is answered.")
+    relay_seconds: float = Field(30.0, gt=0, description="Pause between two relays to the province, in seconds.")
+    relay_bytes: int = Field(4 << 20, gt=0, description="Most batch bytes in one bundle to the province.")
+    login_tries: int = Field(10, gt=0, description="Wrong passwords per person and quarter of an hour before 429.")
+    suppress_below: int = Field(5, ge=1, description="Planners see null for counts from 1 to this number less one.")
+    suppress_nationality_below: int = Field(10, ge=1, description="The same for counts by nationality.")
+    clock_ahead_hours: float = Field(24.0, gt=0, description="Lead over the province's clock from which registration stops.")
+    log_level: str = Field("INFO", description="Least level of the log: DEBUG, INFO, WARNING or ERROR.")
+
+    @property
+    def url(self) -> str:
+        """The database's SQLAlchemy address."""
+        return self.database_url or f"sqlite:///{self.data / 'mboka.db'}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment first, then what `load` read from the file."""
+        return env_settings, init_settings
+
+
+def load(data: Path) -> Settings:
+    """The settings of the node in `data`; raises FileNotFoundError where no `mboka init` has been."""
+    stored: dict[str, Any] = json.loads((data / CONFIGURATION).read_text(encoding="utf-8"))
+    return Settings(**{**stored, "data": data})
+
+
+def save(data: Path, values: dict[str, Any]) -> None:
+    """Write DIR/mboka.json so that it is whole after a power cut."""
+    write_durably(data / CONFIGURATION, json.dumps(values, indent=2, sort_keys=True).encode() + b"\n")
+
+
+def write_durably(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Replace a small file atomically: write beside it, fsync, rename, fsync the directory."""
+    beside = path.with_name(path.name + ".new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        os.write(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    os.replace(beside, path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
