@@ -1,0 +1,316 @@
+"""The wire of protocol v1: limits, strict decoding and encoding of batches, lines and dots. Pure, no I/O.
+
+Decides what is readable; whether an operation is allowed is `sync.ledger`, what it means is `sync.merge`.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+import orjson
+
+from sync.catalogue import is_uuid4
+
+PROTOCOL_VERSION = 1
+BATCH_BYTES = 1 << 20
+BATCH_OPERATIONS = 5000
+LINE_BYTES = 64 << 10
+DEPTH = 16
+ACTS = frozenset({"set", "void", "restore", "merge", "unmerge", "resolve"})
+EVIDENCE = ("act", "document", "declared", "estimated")
+GREATEST_INTEGER = (1 << 53) - 1
+GREATEST_EPOCH = (1 << 32) - 1
+
+_PLAIN = frozenset({str, int, bool, type(None)})
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_DECIMAL = re.compile(r"0|[1-9][0-9]{0,15}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Unreadable(ValueError):
+    """A batch or line that cannot be read; `reason` is a stable snake_case code."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """First line of a batch; `from_` and `to` are inclusive operation numbers."""
+
+    v: int
+    dev: str
+    ep: int
+    from_: int
+    to: int
+    prev: str | None = None
+    by: str | None = None
+
+
+class Operation(msgspec.Struct, gc=False):
+    """One operation as decoded; unknown keys are ignored here and stay in the line's bytes."""
+
+    kind: str
+    id: str
+    new: bool = False
+    act: str = "set"
+    set: dict[str, Any] = {}
+    par: dict[str, list[int | str]] = {}
+    ev: Literal["act", "document", "declared", "estimated"] = "declared"
+    by: str | None = None
+    at: str | None = None
+    into: str | None = None
+
+
+class Line(msgspec.Struct, gc=False):
+    """One line of a batch: its bytes without LF, and either its operation or the reason it is unreadable."""
+
+    n: int
+    raw: bytes
+    operation: Operation | None = None
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """A decoded batch: `lines[i].n == header.from_ + i`."""
+
+    header: Header
+    lines: list[Line]
+
+
+class _WireHeader(msgspec.Struct, rename={"from_": "from"}):
+    v: int
+    dev: str
+    ep: int
+    from_: int
+    to: int
+    prev: str | None = None
+    by: str | None = None
+
+
+_OPERATION_KEYS = frozenset(Operation.__struct_fields__)
+_decode_operation = msgspec.json.Decoder(Operation).decode
+_decode_header = msgspec.json.Decoder(_WireHeader).decode
+
+
+def dot(dev: str, ep: int, n: int) -> str:
+    """Return the dot `dev:ep:n` of an operation."""
+    return f"{dev}:{ep}:{n}"
+
+
+def parse_dot(text: str) -> tuple[str, int, int]:
+    """Split a dot into (dev, ep, n); ValueError when it is not written exactly as `dot` writes it."""
+    dev, ep, n = text.split(":")
+    if not is_uuid4(dev) or _DECIMAL.fullmatch(ep) is None or _DECIMAL.fullmatch(n) is None:
+        raise ValueError(text)
+    if int(ep) > GREATEST_EPOCH or not 1 <= int(n) <= GREATEST_INTEGER:
+        raise ValueError(text)
+    return dev, int(ep), int(n)
+
+
+def absolute(par: Sequence[int | str], dev: str, ep: int) -> tuple[str, ...]:
+    """Return the dots of a `par` list in full, sorted, each once; bare integers are of (dev, ep)."""
+    own = f"{dev}:{ep}:"
+    if len(par) == 1:
+        only = par[0]
+        return (only if isinstance(only, str) else f"{own}{only}",)
+    return tuple(sorted({each if isinstance(each, str) else f"{own}{each}" for each in par}))
+
+
+def _is_too_deep(raw: bytes) -> bool:
+    # Scanned on the bytes, before any parser: parsers answer deep nesting with their own recursion errors.
+    depth = 0
+    for byte in _STRING.sub(b"", raw):
+        if byte in b"{[":
+            depth += 1
+            if depth > DEPTH:
+                return True
+        elif byte in b"}]":
+            depth -= 1
+    return False
+
+
+def _refuse_strings_and_numbers(value: Any) -> None:
+    """Raise on NUL, lone surrogates and numbers beyond ±(2^53-1) anywhere in a parsed value.
+
+    Every number that large is an integer to a binary64 reader, however it is spelt, so 1e20 counts as one.
+    """
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, str):
+            if "\0" in item:
+                raise Unreadable("nul")
+            if _SURROGATE.search(item):
+                raise Unreadable("lone_surrogate")
+        elif isinstance(item, int | float):
+            if not -GREATEST_INTEGER <= item <= GREATEST_INTEGER:
+                raise Unreadable("number")
+        elif isinstance(item, dict):
+            pending += item.keys()
+            pending += item.values()
+        elif isinstance(item, list):
+            pending += item
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Unreadable("duplicate_key")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise Unreadable("not_json")
+
+
+def _parse_slowly(raw: bytes) -> Any:
+    """Parse one line with every check of section 3; the reference the fast path must agree with."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Unreadable("not_utf8") from error
+    if _is_too_deep(raw):
+        raise Unreadable("depth")
+    try:
+        found = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+    except Unreadable:
+        raise
+    except (ValueError, RecursionError) as error:
+        # int() refuses thousands of digits with ValueError: that is a number too large, not bad JSON.
+        digits = "integer string conversion" in str(error)
+        raise Unreadable("number" if digits else "not_json") from error
+    _refuse_strings_and_numbers(found)
+    return found
+
+
+def _parse(raw: bytes) -> Any:
+    """Parse one line, taking the slow road only when something on it asks for a closer look."""
+    if b"\\u" in raw or raw.count(b"{") + raw.count(b"[") > DEPTH:
+        return _parse_slowly(raw)
+    try:
+        found = orjson.loads(raw)
+        if orjson.dumps(found, option=orjson.OPT_STRICT_INTEGER) != raw:
+            return _parse_slowly(raw)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return _parse_slowly(raw)
+    return found
+
+
+def _check_par(par: Mapping[str, list[int | str]], n: int, *, own: str) -> None:
+    for dots in par.values():
+        for each in dots:
+            if isinstance(each, str):
+                try:
+                    number = parse_dot(each)[2]
+                except ValueError as error:
+                    raise Unreadable("par") from error
+                if number >= n and each.startswith(own):
+                    raise Unreadable("par")
+            elif not 1 <= each < n:
+                raise Unreadable("par")
+
+
+def read_line(raw: bytes, n: int, *, dev: str = "", ep: int = 0) -> Operation:
+    """Decode one line (bytes without LF) with number `n` of (dev, ep).
+
+    Raises Unreadable: too_long, not_utf8, depth, not_json, duplicate_key, nul, lone_surrogate, number, shape, id,
+    par (protocol section 3).
+    """
+    if len(raw) > LINE_BYTES:
+        raise Unreadable("too_long")
+    found = _parse(raw)
+    try:
+        operation = _decode_operation(raw)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise Unreadable("shape") from error
+    values = operation.set
+    if not (found.keys() <= _OPERATION_KEYS and _PLAIN.issuperset(map(type, values.values()))):
+        _refuse_strings_and_numbers(found)
+    if not is_uuid4(operation.id):
+        raise Unreadable("id")
+    if "" in values:
+        raise Unreadable("shape")
+    if operation.par:
+        _check_par(operation.par, n, own=f"{dev}:{ep}:")
+    return operation
+
+
+def _read_header(raw: bytes) -> Header:
+    try:
+        if len(raw) > LINE_BYTES:
+            raise Unreadable("too_long")
+        _parse_slowly(raw)
+        found = _decode_header(raw)
+    except (Unreadable, msgspec.MsgspecError) as error:
+        raise Unreadable("header") from error
+    if found.v != PROTOCOL_VERSION:
+        raise Unreadable("version")
+    if not is_uuid4(found.dev):
+        raise Unreadable("header")
+    if not 0 <= found.ep <= GREATEST_EPOCH:
+        raise Unreadable("epoch")
+    if not 1 <= found.from_ <= found.to:
+        raise Unreadable("range")
+    return Header(
+        v=found.v, dev=found.dev, ep=found.ep, from_=found.from_, to=found.to, prev=found.prev, by=found.by
+    )
+
+
+def read_header(data: bytes) -> Header:
+    """Decode only the first line of a batch; raises Unreadable as `read_batch` does for the header."""
+    return _read_header(data.partition(b"\n")[0])
+
+
+def read_batch(data: bytes) -> Batch:
+    """Decode a batch (bytes after content decoding); a bad line is kept with its reason and stops nothing.
+
+    Raises Unreadable when header or framing is unusable: batch_too_long, no_final_newline, header, version, epoch,
+    range, count, too_many_operations.
+    """
+    if len(data) > BATCH_BYTES:
+        raise Unreadable("batch_too_long")
+    if not data.endswith(b"\n"):
+        raise Unreadable("no_final_newline")
+    raws = data.split(b"\n")
+    raws.pop()
+    header = _read_header(raws[0])
+    if len(raws) - 1 > BATCH_OPERATIONS:
+        raise Unreadable("too_many_operations")
+    if len(raws) - 1 != header.to - header.from_ + 1:
+        raise Unreadable("count")
+    dev, ep, n = header.dev, header.ep, header.from_
+    lines: list[Line] = []
+    for raw in raws[1:]:
+        try:
+            lines.append(Line(n, raw, read_line(raw, n, dev=dev, ep=ep)))
+        except Unreadable as error:
+            lines.append(Line(n, raw, None, error.reason))
+        n += 1
+    return Batch(header, lines)
+
+
+def write_line(operation: Mapping[str, Any]) -> bytes:
+    """Encode an operation as compact JSON without LF; numbers must be finite and within ±(2^53-1)."""
+    return orjson.dumps(operation, option=orjson.OPT_STRICT_INTEGER)
+
+
+def write_batch(header: Header, lines: Sequence[bytes]) -> bytes:
+    """Encode a batch from its header and its lines without LF; ValueError when their number differs."""
+    if len(lines) != header.to - header.from_ + 1:
+        raise ValueError("count")
+    first = {
+        "v": header.v,
+        "dev": header.dev,
+        "ep": header.ep,
+        "from": header.from_,
+        "to": header.to,
+        "prev": header.prev,
+        "by": header.by,
+    }
+    return b"\n".join((orjson.dumps(first), *lines, b""))
