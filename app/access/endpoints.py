@@ -1,0 +1,157 @@
+"""REST calls of officers: opening and closing a session, and an admin's care of the accounts."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Annotated
+from uuid import UUID
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.security import HTTPAuthorizationCredentials
+
+from app.access import officers
+from app.access.officers import Officer, OfficerRow
+from app.access.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
+from app.access.permissions import BEARER, Permission, allow, clock, database, node_kind, public
+from app.access.schemas import OfficerIn, OfficerOut, OfficerPatch, SessionIn, SessionOut
+from app.access.sessions import Login, close_session
+from app.clock import Clock
+from app.database import Database
+from app.errors import problem
+from app.territory.places import COMMUNE_UNKNOWN
+from app.territory.tables import commune
+
+HTTPS_REQUIRED = problem(
+    "https_required", 403, "Connexion non protégée", "Un mot de passe ne s'envoie qu'en HTTPS."
+)
+
+router = APIRouter(prefix="/v1", tags=["Accès"])
+Admin = Annotated[Officer, Depends(allow(Permission.MANAGE_OFFICERS))]
+Store = Annotated[Database, Depends(database)]
+Now = Annotated[Clock, Depends(clock)]
+Kind = Annotated[str, Depends(node_kind)]
+
+
+def login(request: Request) -> Login:
+    """The node's login, which counts the tries of everybody."""
+    found: Login = request.app.state.login
+    return found
+
+
+def protected_channel(request: Request) -> None:
+    """Raise `https_required` when a password came over plain HTTP from another machine."""
+    if getattr(request.app.state, "secure", False) or request.url.scheme == "https":
+        return
+    host = request.client.host if request.client else ""
+    try:
+        loopback = ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise HTTPS_REQUIRED()
+
+
+@router.post(
+    "/sessions",
+    status_code=201,
+    summary="Ouvrir une session",
+    dependencies=[Depends(public()), Depends(protected_channel)],
+)
+def open_session(body: SessionIn, door: Annotated[Login, Depends(login)], response: Response) -> SessionOut:
+    """Identifiant et mot de passe contre un jeton. 401 `wrong_login`, 429 `too_many_tries`, 403 `https_required`."""
+    opened = door.open_session(body.username, body.password, purpose=body.purpose)
+    response.headers["Cache-Control"] = "no-store"
+    who = opened.officer
+    return SessionOut.model_validate(
+        {"token": opened.token, "expires_at": opened.expires_at, "role": who.role, "commune": who.commune}
+    )
+
+
+@router.delete(
+    "/sessions/current",
+    status_code=204,
+    summary="Fermer la session",
+    dependencies=[Depends(allow(Permission.OWN_SESSION))],
+)
+def end_session(bearer: Annotated[HTTPAuthorizationCredentials, Depends(BEARER)], store: Store) -> None:
+    """Le jeton ne vaut plus rien ensuite."""
+    with store.write() as connection:
+        close_session(connection, bearer.credentials)
+
+
+@router.get("/officers", summary="Les officiers")
+def read_officers(_admin: Admin, store: Store, cursor: Cursor = None, limit: Limit = 100) -> Page[OfficerOut]:
+    """Tous les comptes dans l'ordre des identifiants, fermés compris."""
+    after = decode_cursor(cursor, str)[0] if cursor else ""
+    with store.read() as connection:
+        rows = officers.list_officers(connection, after=after, limit=limit + 1)
+    more = encode_cursor(rows[limit - 1].username) if len(rows) > limit else None
+    return Page[OfficerOut](items=[_out(row) for row in rows[:limit]], next=more)
+
+
+@router.post(
+    "/officers", status_code=201, summary="Ajouter un officier", dependencies=[Depends(protected_channel)]
+)
+def create_officer(
+    body: OfficerIn, _admin: Admin, store: Store, *, now: Now, kind: Kind, request: Request
+) -> OfficerOut:
+    """Sans commune, l'officier d'un nœud communal reçoit la commune du nœud."""
+    home = body.commune or officers.default_commune(body.role, kind, node_commune=request.app.state.commune)
+    with store.write() as connection:
+        _require_commune(connection, home)
+        row = officers.add_officer(
+            connection,
+            username=body.username,
+            name=body.name,
+            role=body.role,
+            commune=home,
+            password=body.password,
+            at=now.now(),
+            whole_province=kind != "commune",
+        )
+    return _out(row)
+
+
+@router.patch(
+    "/officers/{officer_id}", summary="Modifier un officier", dependencies=[Depends(protected_channel)]
+)
+def patch_officer(
+    officer_id: UUID, body: OfficerPatch, _admin: Admin, *, store: Store, now: Now, kind: Kind
+) -> OfficerOut:
+    """Nom, rôle, commune, mot de passe, fermeture ou réouverture du compte ; un changement de droits ferme ses sessions."""
+    given, officer = body.model_fields_set, str(officer_id)
+    with store.write() as connection:
+        before = officers.find_officer(connection, officer)
+        if given & {"name", "role", "commune"}:
+            home = body.commune if "commune" in given else before.commune
+            _require_commune(connection, home)
+            officers.change_officer(
+                connection,
+                officer,
+                name=body.name if "name" in given else before.name,
+                role=body.role if "role" in given else before.role,
+                commune=home,
+                whole_province=kind != "commune",
+            )
+        if "password" in given:
+            officers.change_password(connection, officer, password=body.password)
+        if "disabled" in given:
+            if body.disabled:
+                officers.disable(connection, officer, at=now.now())
+            else:
+                officers.enable(connection, officer)
+        after = officers.find_officer(connection, officer)
+    return _out(after)
+
+
+def _require_commune(connection: sa.Connection, code: str | None) -> None:
+    if (
+        code is not None
+        and connection.scalar(sa.select(commune.c.code).where(commune.c.code == code)) is None
+    ):
+        raise COMMUNE_UNKNOWN(f"Aucune commune ne porte le code « {code} ».")
+
+
+def _out(row: OfficerRow) -> OfficerOut:
+    return OfficerOut.model_validate(row)

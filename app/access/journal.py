@@ -1,0 +1,76 @@
+"""The journal of reads: who read whose data, for what purpose, by which route, when. Appended to, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from app.access import tables
+from app.access.officers import Officer
+from app.clock import stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One line of the journal about a subject; `at` is RFC 3339 text in UTC."""
+
+    at: str
+    username: str
+    name: str
+    role: str
+    purpose: str | None
+    kind: str
+    commune: str | None
+    route: str
+
+
+def record_read(
+    connection: sa.Connection,
+    officer: Officer,
+    *,
+    kind: str,
+    subjects: Collection[str],
+    commune: str | None,
+    route: str,
+    at: datetime,
+) -> None:
+    """Write one line for each subject (ids of that `kind`) in one statement.
+
+    Called in the transaction of the read: the endpoint answers only after its lines are committed. `route` is
+    "GET /v1/persons/{id}", never with a search text in it. No subjects, no line.
+    """
+    if not subjects:
+        return
+    line = {
+        "at": stamp(at),
+        "officer": officer.id,
+        "purpose": officer.purpose,
+        "kind": kind,
+        "commune": commune,
+        "route": route,
+    }
+    connection.execute(tables.read_journal.insert(), [{**line, "subject": subject} for subject in subjects])
+
+
+def readings_of(connection: sa.Connection, subject: str) -> list[Reading]:
+    """Every read of one subject (id), oldest first: what is printed for that person (Digital Code, 23/010)."""
+    journal = tables.read_journal.c
+    columns = (
+        journal.at,
+        tables.officer.c.username,
+        tables.officer.c.name,
+        tables.officer.c.role,
+        journal.purpose,
+        journal.kind,
+        journal.commune,
+    )
+    query = (
+        sa.select(*columns, journal.route)
+        .join(tables.officer, tables.officer.c.id == journal.officer)
+        .where(journal.subject == subject)
+        .order_by(journal.id)
+    )
+    return [Reading(*row) for row in connection.execute(query)]

@@ -1,0 +1,249 @@
+"""Officers of a node: adding, changing, disabling, listing, and the rules of names and passwords.
+
+Whether a commune exists is checked by the caller, who holds the territory."""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+from app.access import tables
+from app.access.tables import ROLES
+from app.clock import stamp
+from app.errors import problem
+
+USERNAME_TAKEN = problem("username_taken", 409, "Identifiant déjà pris", "Choisissez un autre identifiant.")
+USERNAME_INVALID = problem(
+    "username_invalid", 422, "Identifiant non valable",
+    "De 2 à 64 lettres minuscules sans accent, chiffres, points ou tirets ; d'abord une lettre ou un chiffre.",
+)  # fmt: skip
+NAME_INVALID = problem(
+    "name_invalid", 422, "Nom non valable", "Le nom compte de 1 à 200 caractères, sans caractère de contrôle."
+)
+ROLE_UNKNOWN = problem("role_unknown", 422, "Rôle inconnu", f"Les rôles sont : {', '.join(ROLES)}.")
+COMMUNE_REQUIRED = problem(
+    "commune_required", 422, "Commune manquante", "Indiquez la commune de cet officier."
+)
+WEAK_PASSWORD = problem(
+    "weak_password", 422, "Mot de passe trop faible", "Choisissez une phrase d'au moins 12 caractères."
+)
+OFFICER_UNKNOWN = problem("officer_unknown", 404, "Officier inconnu", "Vérifiez l'identifiant.")
+
+PASSWORD_LEAST = 12
+PASSWORD_MOST = 256
+# Roles that may be held for the whole province (commune NULL); all others but admin belong to one commune.
+PROVINCIAL = frozenset({"registrar", "supervisor", "planner"})
+
+_USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
+_BLOCKED = (
+    "password", "motdepasse", "azerty", "qwerty", "123456", "abcdef", "kinshasa", "congo", "mboka", "bonjour",
+    "administrateur", "admin", "letmein", "welcome", "soleil", "jetaime",
+)  # fmt: skip
+_HASHER = PasswordHash((Argon2Hasher(time_cost=2, memory_cost=19 * 1024, parallelism=1),))
+# Each hash takes 19 MiB: two at a time keeps a burst of logins from filling the machine's memory.
+_HASHING = threading.BoundedSemaphore(2)
+
+
+@dataclass(frozen=True, slots=True)
+class Officer:
+    """Someone who logged in; `commune` None = the whole province (or no commune at all for an admin)."""
+
+    id: str
+    username: str
+    name: str
+    role: str
+    commune: str | None
+    purpose: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OfficerRow:
+    """An officer as the list shows him: `created_at` and `disabled_at` are RFC 3339 texts in UTC."""
+
+    id: str
+    username: str
+    name: str
+    role: str
+    commune: str | None
+    created_at: str
+    disabled_at: str | None
+
+
+_LISTED = [
+    tables.officer.c[name]
+    for name in ("id", "username", "name", "role", "commune", "created_at", "disabled_at")
+]
+
+
+def normal_username(username: str) -> str:
+    """The stored form of a user name: NFKC, lower case, no blanks around it."""
+    return unicodedata.normalize("NFKC", username).strip().lower()
+
+
+def hash_password(password: str) -> str:
+    """Argon2id text of a password (19 MiB, 2 passes: OWASP's minimum)."""
+    with _HASHING:
+        return _HASHER.hash(unicodedata.normalize("NFC", password))
+
+
+def verify_password(password: str, password_hash: str) -> bool:
+    """True when the password is the one behind the hash; takes as long either way."""
+    with _HASHING:
+        return _HASHER.verify(unicodedata.normalize("NFC", password), password_hash)
+
+
+def require_strong(password: str, username: str) -> None:
+    """Raise `weak_password` unless it has 12 to 256 characters, is no well-known word and not the user name."""
+    if not PASSWORD_LEAST <= len(password) <= PASSWORD_MOST:
+        raise WEAK_PASSWORD(
+            f"Le mot de passe compte {len(password)} caractères ; il en faut de {PASSWORD_LEAST} à {PASSWORD_MOST}."
+        )
+    bare = re.sub(r"[\W_]", "", password.lower())
+    if username in password.lower() and len(password) - len(username) < PASSWORD_LEAST:
+        raise WEAK_PASSWORD("Le mot de passe ressemble à l'identifiant.")
+    if len(set(bare)) < 5 or any(
+        len(bare.replace(word, "").strip("0123456789")) < 4 for word in _BLOCKED if word in bare
+    ):
+        raise WEAK_PASSWORD("Ce mot de passe est trop facile à deviner.")
+
+
+def default_commune(role: str, kind: str, *, node_commune: str | None) -> str | None:
+    """The commune of a new officer for whom none was named, on a node of this kind ("commune", "province", "both")."""
+    if role == "admin" or (kind == "both" and role in {"supervisor", "planner"}):
+        return None
+    return node_commune
+
+
+def add_officer(
+    connection: sa.Connection,
+    *,
+    username: str,
+    name: str,
+    role: str,
+    commune: str | None,
+    password: str,
+    at: datetime,
+    whole_province: bool = False,
+) -> OfficerRow:
+    """Store a new officer and return his row.
+
+    `whole_province`: the node serves the province, so that some roles need no commune. Raises `username_invalid`,
+    `username_taken`, `name_invalid`, `role_unknown`, `commune_required`, `weak_password`.
+    """
+    username = normal_username(username)
+    if not _USERNAME.fullmatch(username):
+        raise USERNAME_INVALID()
+    name = _checked_name(name)
+    commune = _checked_commune(role, commune, whole_province=whole_province)
+    require_strong(password, username)
+    row = OfficerRow(str(uuid.uuid4()), username, name, role, commune, stamp(at), None)
+    values = {column.name: getattr(row, column.name) for column in _LISTED}
+    if connection.scalar(sa.select(tables.officer.c.id).where(tables.officer.c.username == username)):
+        raise USERNAME_TAKEN(f"L'identifiant « {username} » existe déjà.")
+    try:
+        connection.execute(tables.officer.insert().values(**values, password_hash=hash_password(password)))
+    except sa.exc.IntegrityError as error:
+        raise USERNAME_TAKEN(f"L'identifiant « {username} » existe déjà.") from error
+    return row
+
+
+def change_officer(
+    connection: sa.Connection,
+    officer: str,
+    *,
+    name: str,
+    role: str,
+    commune: str | None,
+    whole_province: bool = False,
+) -> None:
+    """Give an officer (by id) this name, role and commune; his sessions end when his rights change."""
+    commune = _checked_commune(role, commune, whole_province=whole_province)
+    before = find_officer(connection, officer)
+    new = {"name": _checked_name(name), "role": role, "commune": commune}
+    connection.execute(tables.officer.update().where(tables.officer.c.id == officer).values(**new))
+    if (before.role, before.commune) != (role, commune):
+        end_sessions(connection, officer)
+
+
+def disable(connection: sa.Connection, officer: str, *, at: datetime) -> None:
+    """Close an officer's account (by id) and end his sessions; disabling twice keeps the first moment."""
+    find_officer(connection, officer)
+    open_account = sa.and_(tables.officer.c.id == officer, tables.officer.c.disabled_at.is_(None))
+    connection.execute(tables.officer.update().where(open_account).values(disabled_at=stamp(at)))
+    end_sessions(connection, officer)
+
+
+def enable(connection: sa.Connection, officer: str) -> None:
+    """Open a closed account (by id) again."""
+    find_officer(connection, officer)
+    connection.execute(tables.officer.update().where(tables.officer.c.id == officer).values(disabled_at=None))
+
+
+def change_password(connection: sa.Connection, officer: str, *, password: str) -> None:
+    """Replace an officer's password (by id) and end his sessions; raises `officer_unknown`, `weak_password`."""
+    row = find_officer(connection, officer)
+    require_strong(password, row.username)
+    connection.execute(
+        tables.officer.update()
+        .where(tables.officer.c.id == officer)
+        .values(password_hash=hash_password(password))
+    )
+    end_sessions(connection, officer)
+
+
+def end_sessions(connection: sa.Connection, officer: str) -> None:
+    """Log an officer (by id) out everywhere."""
+    connection.execute(tables.officer_session.delete().where(tables.officer_session.c.officer == officer))
+
+
+def find_officer(connection: sa.Connection, officer: str) -> OfficerRow:
+    """The row of an officer by id; raises `officer_unknown`."""
+    row = connection.execute(sa.select(*_LISTED).where(tables.officer.c.id == officer)).one_or_none()
+    if row is None:
+        raise OFFICER_UNKNOWN()
+    return OfficerRow(*row)
+
+
+def find_username(connection: sa.Connection, username: str) -> OfficerRow:
+    """The row of an officer by user name (the command line's way); raises `officer_unknown`."""
+    wanted = tables.officer.c.username == normal_username(username)
+    row = connection.execute(sa.select(*_LISTED).where(wanted)).one_or_none()
+    if row is None:
+        raise OFFICER_UNKNOWN(f"Aucun officier ne porte l'identifiant « {username} ».")
+    return OfficerRow(*row)
+
+
+def list_officers(connection: sa.Connection, *, after: str = "", limit: int = 1000) -> list[OfficerRow]:
+    """Officers in the order of their user names, from the first name greater than `after`."""
+    query = (
+        sa.select(*_LISTED)
+        .where(tables.officer.c.username > after)
+        .order_by(tables.officer.c.username)
+        .limit(limit)
+    )
+    return [OfficerRow(*row) for row in connection.execute(query)]
+
+
+def _checked_name(name: str) -> str:
+    name = unicodedata.normalize("NFC", name).strip()
+    if not 1 <= len(name) <= 200 or any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in name):
+        raise NAME_INVALID()
+    return name
+
+
+def _checked_commune(role: str, commune: str | None, *, whole_province: bool) -> str | None:
+    if role not in ROLES:
+        raise ROLE_UNKNOWN(f"Le rôle « {role[:40]} » n'existe pas ; les rôles sont : {', '.join(ROLES)}.")
+    if role == "admin":
+        return None
+    if commune is None and not (whole_province and role in PROVINCIAL):
+        raise COMMUNE_REQUIRED(f"Un officier de rôle « {role} » appartient à une commune.")
+    return commune

@@ -1,0 +1,190 @@
+"""What each role may do, and the markers by which every route says who may call it. Where an officer may do it
+(which communes) is jurisdiction's question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import iter_route_contexts
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from app.access.officers import Officer
+from app.access.sessions import session_officer
+from app.clock import Clock
+from app.database import Database
+from app.errors import problem
+from app.settings import Settings
+
+LOGIN_REQUIRED = problem(
+    "login_required",
+    401,
+    "Connexion nécessaire",
+    "Ouvrez une session (POST /v1/sessions) et envoyez son jeton.",
+)
+ROLE_FORBIDDEN = problem(
+    "role_forbidden", 403, "Votre rôle ne le permet pas", "Adressez-vous à votre superviseur."
+)
+
+
+class Permission(StrEnum):
+    """One thing an officer may do."""
+
+    OWN_SESSION = "own_session"
+    TERRITORY = "territory"
+    OWN_DEVICES = "own_devices"
+    READ_PERSONS = "read_persons"
+    WRITE_PERSONS = "write_persons"
+    READ_CIVIL = "read_civil"
+    DECLARE = "declare"
+    REGISTER = "register"
+    VOLUMES = "volumes"
+    REPRISE = "reprise"
+    READ_CONFLICTS = "read_conflicts"
+    WRITE_CONFLICTS = "write_conflicts"
+    READ_DEVICES = "read_devices"
+    READ_QUARANTINE = "read_quarantine"
+    PROGRESS = "progress"
+    STATISTICS = "statistics"
+    TRUE_STATISTICS = "true_statistics"
+    MANAGE_OFFICERS = "manage_officers"
+    INVITE = "invite"
+    SETTINGS = "settings"
+    STATUS = "status"
+
+
+P = Permission
+_EVERYONE = frozenset({P.OWN_SESSION, P.TERRITORY})
+_CLERK = _EVERYONE | {
+    P.READ_PERSONS, P.WRITE_PERSONS, P.READ_CIVIL, P.DECLARE, P.READ_CONFLICTS, P.WRITE_CONFLICTS,
+    P.STATISTICS, P.TRUE_STATISTICS,
+}  # fmt: skip
+ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
+    "agent": _EVERYONE | {P.OWN_DEVICES},
+    "clerk": _CLERK,
+    "registrar": _CLERK | {P.REGISTER, P.VOLUMES, P.REPRISE},
+    "supervisor": _EVERYONE | {P.READ_CONFLICTS, P.READ_DEVICES, P.READ_QUARANTINE, P.PROGRESS},
+    "planner": _EVERYONE | {P.STATISTICS},
+    "admin": _EVERYONE | {P.MANAGE_OFFICERS, P.INVITE, P.SETTINGS, P.STATUS},
+}
+# The province's own registrar or supervisor (no commune) reads every commune's persons; writing stays in the communes.
+_WRITES = frozenset({P.WRITE_PERSONS, P.WRITE_CONFLICTS, P.DECLARE, P.REGISTER, P.VOLUMES, P.REPRISE})
+PROVINCE_PERMISSIONS: dict[str, frozenset[Permission]] = {
+    **ROLE_PERMISSIONS,
+    "registrar": ROLE_PERMISSIONS["registrar"] - _WRITES,
+    "supervisor": ROLE_PERMISSIONS["supervisor"] | {P.READ_PERSONS},
+}
+
+
+def permissions_of(officer: Officer, node_kind: str) -> frozenset[Permission]:
+    """Everything this officer may do on a node of this kind ("commune", "province", "both")."""
+    whole_province = officer.commune is None and node_kind in {"province", "both"}
+    return (PROVINCE_PERMISSIONS if whole_province else ROLE_PERMISSIONS)[officer.role]
+
+
+def database(request: Request) -> Database:
+    """The node's database (a FastAPI dependency)."""
+    found: Database = request.app.state.database
+    return found
+
+
+def clock(request: Request) -> Clock:
+    """The node's clock (a FastAPI dependency)."""
+    found: Clock = request.app.state.clock
+    return found
+
+
+def settings(request: Request) -> Settings:
+    """The node's settings (a FastAPI dependency)."""
+    found: Settings = request.app.state.settings
+    return found
+
+
+def node_kind(request: Request) -> str:
+    """ "commune", "province" or "both" (a FastAPI dependency)."""
+    found: str = request.app.state.kind
+    return found
+
+
+BEARER = HTTPBearer(auto_error=False, description="Jeton d'une session d'officier (POST /v1/sessions).")
+
+
+class OfficerGuard:
+    """A dependency that gives the officer behind the bearer token if he holds one of the permissions."""
+
+    def __init__(self, permissions: frozenset[Permission]) -> None:
+        self.permissions = permissions
+        self.label = "|".join(sorted(permissions))
+
+    def __call__(
+        self, request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
+    ) -> Officer:
+        """Raises `login_required` (401) or `role_forbidden` (403)."""
+        now = clock(request).now()
+        officer = None
+        if bearer is not None:
+            with database(request).read() as connection:
+                officer = session_officer(connection, bearer.credentials, at=now)
+        if officer is None:
+            raise LOGIN_REQUIRED(headers={"WWW-Authenticate": "Bearer"})
+        if not self.permissions & permissions_of(officer, node_kind(request)):
+            raise ROLE_FORBIDDEN(f"Le rôle « {officer.role} » ne donne pas accès à cette opération.")
+        return officer
+
+
+class OpenMarker:
+    """A dependency that does nothing but say that no officer has to be logged in."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+
+    def __call__(self) -> None:
+        """Lets everybody through."""
+
+
+def allow(permission: Permission, *others: Permission) -> OfficerGuard:
+    """Dependency of a route for officers holding any of these permissions: `Annotated[Officer, Depends(allow(…))]`."""
+    return OfficerGuard(frozenset({permission, *others}))
+
+
+def public() -> OpenMarker:
+    """Marks a route that anybody may call."""
+    return OpenMarker("public")
+
+
+def device() -> OpenMarker:
+    """Marks a route for devices; the ledger proves them by session, signature or invitation."""
+    return OpenMarker("device")
+
+
+class Unclassified(RuntimeError):
+    """A route does not say, or says twice, who may call it."""
+
+
+def classification(app: FastAPI) -> dict[tuple[str, str], str]:
+    """(method, path) → "public", "device" or the permissions joined by "|"; raises Unclassified for any other route."""
+    documentation = {app.openapi_url, app.docs_url, app.redoc_url, app.swagger_ui_oauth2_redirect_url}
+    found: dict[tuple[str, str], str] = {}
+    for route in iter_route_contexts(app.routes):
+        dependant = getattr(route, "dependant", None)
+        labels = set(_labels(dependant)) if dependant is not None else set()
+        if dependant is None and route.path in documentation:
+            labels = {"public"}
+        if len(labels) != 1:
+            raise Unclassified(
+                f"{sorted(route.methods or ())} {route.path}: {sorted(labels) or 'no permission'}"
+            )
+        for method in (route.methods or set()) - {"HEAD"}:
+            found[method, str(route.path)] = next(iter(labels))
+    return found
+
+
+def _labels(dependant: Dependant) -> Iterator[str]:
+    call: Any = dependant.call
+    if isinstance(call, OfficerGuard | OpenMarker):
+        yield call.label
+    for inner in dependant.dependencies:
+        yield from _labels(inner)

@@ -1,0 +1,101 @@
+"""What travels over REST about officers and sessions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Role = Literal["agent", "clerk", "registrar", "supervisor", "planner", "admin"]
+# Generous bounds: the rules, with their own codes, are in officers.py.
+Password = Annotated[
+    str, Field(max_length=1000, description="Mot de passe.", examples=["trois manguiers au marché"])
+]
+Commune = Annotated[
+    str | None,
+    Field(
+        max_length=16, description="Code de la commune ; null = toute la province.", examples=["CD-KN-017"]
+    ),
+]
+
+
+class Strict(BaseModel):
+    """Refuses members it does not know."""
+
+    model_config = ConfigDict(extra="forbid", regex_engine="rust-regex")
+
+
+class SessionIn(Strict):
+    """Ouverture d'une session d'officier."""
+
+    username: str = Field(min_length=1, max_length=200, description="Identifiant.", examples=["m.mbuyi"])
+    password: Password
+    purpose: str | None = Field(
+        None,
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="Motif des consultations de cette session ; il est inscrit au journal des lectures.",
+        examples=["déclaration de naissance"],
+    )
+    otp: str | None = Field(
+        None,
+        max_length=16,
+        description="Code à usage unique, si un second facteur est demandé à l'officier.",
+        examples=["492039"],
+    )
+
+
+class SessionOut(BaseModel):
+    """Session ouverte : le jeton n'est montré qu'une fois."""
+
+    token: str = Field(
+        description="Jeton à envoyer : Authorization: Bearer …",
+        examples=["2fQ0Zr1n3l0bq7oY5pJtV8sK4xWc9dHe6uAiBgTmRyU"],
+    )
+    expires_at: str = Field(description="Fin de la session (UTC).", examples=["2026-11-22T18:00:00.000Z"])
+    role: Role = Field(description="Rôle de l'officier.", examples=["clerk"])
+    commune: Commune = None
+
+
+class OfficerIn(Strict):
+    """Nouvel officier."""
+
+    username: str = Field(
+        min_length=1, max_length=200, description="Identifiant, en minuscules.", examples=["m.mbuyi"]
+    )
+    name: str = Field(
+        min_length=1, max_length=400, description="Nom complet.", examples=["Marie Mbuyi Kalala"]
+    )
+    role: Role = Field(description="Rôle.", examples=["clerk"])
+    commune: Commune = None
+    password: Password
+
+
+class OfficerPatch(Strict):
+    """Ce qui change pour un officier ; un champ absent ne change pas."""
+
+    name: str = Field("", max_length=400, description="Nom complet.", examples=["Marie Mbuyi Kalala"])
+    role: Role = Field("agent", description="Rôle.", examples=["registrar"])
+    commune: Commune = None
+    disabled: bool = Field(
+        False, description="true ferme le compte et ses sessions, false le rouvre.", examples=[True]
+    )
+    password: Password = ""
+
+
+class OfficerOut(BaseModel):
+    """Un officier, sans son mot de passe."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str = Field(
+        description="Identifiant interne (UUID).", examples=["0c0b1a52-8f63-4a4e-bb0f-9a3a4e9a7a10"]
+    )
+    username: str = Field(description="Identifiant de connexion.", examples=["m.mbuyi"])
+    name: str = Field(description="Nom complet.", examples=["Marie Mbuyi Kalala"])
+    role: Role = Field(description="Rôle.", examples=["clerk"])
+    commune: Commune = None
+    created_at: str = Field(description="Création du compte (UTC).", examples=["2026-11-22T08:00:00.000Z"])
+    disabled_at: str | None = Field(
+        None, description="Fermeture du compte (UTC) ; null = ouvert.", examples=[None]
+    )

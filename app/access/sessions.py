@@ -1,0 +1,151 @@
+"""Sessions of officers: logging in, the officer behind a token, logging out, and the brake on guessing passwords.
+
+Tokens are opaque and stored as SHA-256 only. Sessions of devices belong to the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from app.access import tables
+from app.access.idempotency import forget_before
+from app.access.officers import Officer, hash_password, normal_username, verify_password
+from app.clock import Clock, stamp
+from app.database import Database
+from app.errors import problem
+
+WRONG_LOGIN = problem("wrong_login", 401, "Connexion refusée", "Identifiant ou mot de passe incorrect.")
+TOO_MANY_TRIES = problem("too_many_tries", 429, "Trop d'essais", "Attendez avant de réessayer.")
+
+WINDOW_MINUTES = 15
+KEPT_ANSWERS = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSession:
+    """A new session: `token` is shown once and never stored, `expires_at` is RFC 3339 text in UTC."""
+
+    token: str
+    expires_at: str
+    officer: Officer
+
+
+class Tries:
+    """Counts tries to log in by person, never by address: a whole commune shares one address."""
+
+    def __init__(self, most: int) -> None:
+        self._limit = RateLimitItemPerMinute(most, WINDOW_MINUTES)
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def take(self, person: str, now: datetime) -> None:
+        """Count one try before its password is looked at; raises `too_many_tries` with Retry-After in seconds."""
+        if self._limiter.hit(self._limit, person):
+            return
+        left = self._limiter.get_window_stats(self._limit, person).reset_time - now.timestamp()
+        seconds = int(min(max(left, 1), WINDOW_MINUTES * 60))
+        raise TOO_MANY_TRIES(
+            f"Trop d'essais pour cet identifiant ; réessayez dans {seconds} secondes.",
+            headers={"Retry-After": str(seconds)},
+        )
+
+    def forget(self, person: str) -> None:
+        """Start again at zero after a right password."""
+        self._limiter.clear(self._limit, person)
+
+
+class Login:
+    """The door of officers of one node; `hours` is the life of a session, `tries` the wrong passwords in 15 minutes."""
+
+    def __init__(self, database: Database, clock: Clock, *, hours: float, tries: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._life = timedelta(hours=hours)
+        self._tries = Tries(tries)
+        # Unknown names are checked against this hash, so that they take the time of a known one.
+        self._nobody = hash_password(secrets.token_urlsafe(24))
+
+    def open_session(self, username: str, password: str, *, purpose: str | None = None) -> OpenedSession:
+        """Log in; raises `wrong_login` (the same for unknown, disabled and mistaken) or `too_many_tries`."""
+        now = self._clock.now()
+        username = normal_username(username)
+        self._tries.take(username, now)
+        with self._database.read() as connection:
+            row = connection.execute(
+                sa.select(tables.officer).where(tables.officer.c.username == username)
+            ).one_or_none()
+        right = verify_password(password, row.password_hash if row else self._nobody)
+        if row is None or not right or row.disabled_at is not None:
+            raise WRONG_LOGIN()
+        self._tries.forget(username)
+        token = secrets.token_urlsafe(32)
+        expires_at = stamp(now + self._life)
+        with self._database.write() as connection:
+            # The account may have been closed or re-keyed while the password was checked.
+            same = sa.select(tables.officer.c.id).where(
+                tables.officer.c.id == row.id,
+                tables.officer.c.disabled_at.is_(None),
+                tables.officer.c.password_hash == row.password_hash,
+            )
+            if connection.scalar(same.with_for_update()) is None:
+                raise WRONG_LOGIN()
+            _sweep(connection, row.id, now=now)
+            connection.execute(
+                tables.officer_session.insert().values(
+                    token_hash=_hash(token),
+                    officer=row.id,
+                    purpose=purpose,
+                    created_at=stamp(now),
+                    expires_at=expires_at,
+                )
+            )
+        return OpenedSession(
+            token, expires_at, Officer(row.id, row.username, row.name, row.role, row.commune, purpose)
+        )
+
+
+def session_officer(connection: sa.Connection, token: str, *, at: datetime) -> Officer | None:
+    """The officer behind a token at that moment, or None when it is unknown, expired or its officer disabled."""
+    query = (
+        sa.select(
+            tables.officer.c.id,
+            tables.officer.c.username,
+            tables.officer.c.name,
+            tables.officer.c.role,
+            tables.officer.c.commune,
+            tables.officer_session.c.purpose,
+        )
+        .join(tables.officer_session, tables.officer_session.c.officer == tables.officer.c.id)
+        .where(
+            tables.officer_session.c.token_hash == _hash(token),
+            tables.officer_session.c.expires_at > stamp(at),
+            tables.officer.c.disabled_at.is_(None),
+        )
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Officer(*row)
+
+
+def close_session(connection: sa.Connection, token: str) -> None:
+    """Log out: the token is worth nothing any more."""
+    connection.execute(
+        tables.officer_session.delete().where(tables.officer_session.c.token_hash == _hash(token))
+    )
+
+
+def _sweep(connection: sa.Connection, officer: str, *, now: datetime) -> None:
+    expired = sa.and_(
+        tables.officer_session.c.officer == officer, tables.officer_session.c.expires_at <= stamp(now)
+    )
+    connection.execute(tables.officer_session.delete().where(expired))
+    forget_before(connection, officer, moment=now - KEPT_ANSWERS)
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
