@@ -30,7 +30,7 @@ def metadata() -> sa.MetaData:
     return METADATA
 
 
-def upgrade(database: Database, revision: str = "head") -> None:
+def upgrade(database: Database, revision: str = "heads") -> None:
     """Run the missing migrations up to `revision`, all in one transaction; raises BrokenReference on dangling keys."""
     with database.engine.connect() as connection:
         connection = connection.execution_options(mboka_write=True)
