@@ -62,6 +62,7 @@ class Kind:
     hidden_from_agents: frozenset[str]
     immutable: bool = False
     cut: tuple[Register, ...] = ()
+    register_of: Mapping[str, Register] = field(default_factory=dict)
 
 
 def is_uuid4(text: object) -> bool:
@@ -213,6 +214,7 @@ def _read_kind(name: str, described: Mapping[str, Any]) -> Kind:
         ),
         immutable=described.get("immutable", False),
         cut=tuple(each for each in registers.values() if each.precision is not None),
+        register_of={each: registers[known.register] for each, known in fields.items()},
     )
 
 
@@ -232,11 +234,8 @@ def _unknown_register(name: str) -> Register:
 def register_of(kind: str, field: str) -> Register:
     """Return the register a field is written in; an unknown kind or field is a register of its own, class `later`."""
     known = CATALOGUE.get(kind)
-    if known is not None:
-        found = known.fields.get(field)
-        if found is not None:
-            return known.registers[found.register]
-    return _unknown_register(field)
+    found = known.register_of.get(field) if known is not None else None
+    return found if found is not None else _unknown_register(field)
 
 
 def is_doubtful(kind: str, field: str, value: Any, codes: Codes) -> bool:

@@ -48,22 +48,42 @@ def _cut(register: Register, value: dict[str, Any]) -> None:
         value[register.name] = lead[:length]
 
 
-def _values_of(operation: Operation, par: Mapping[str, Any]) -> dict[str, tuple[Register, Any]]:
-    """Return register name → (register, value) of an operation, compounds completed, empty nulls left out."""
-    found: dict[str, tuple[Register, Any]] = {}
-    kind = operation.kind
-    for name, value in operation.set.items():
-        register = register_of(kind, name)
-        if len(register.fields) == 1:
-            if value is not None or register.name in par:
-                found[name] = (register, value)
+def _whole(register: Register, values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return a compound's value with the fields left out as null; None when there is nothing but nulls."""
+    whole = {each: values.get(each) for each in register.fields}
+    if register.precision is not None:
+        _cut(register, whole)
+    return whole if any(item is not None for item in whole.values()) else None
+
+
+def _values_of(operation: Operation, named: Mapping[str, Any]) -> dict[str, Any]:
+    """Return register name → value; nulls (and all-null compounds) of registers not `named` in `par` left out."""
+    found: dict[str, Any] = {}
+    values = operation.set
+    kind = CATALOGUE.get(operation.kind)
+    registers: Mapping[str, Register] = kind.register_of if kind is not None else {}
+    for name, value in values.items():
+        register = registers.get(name)
+        if register is None or len(register.fields) == 1:
+            if value is not None or name in named:
+                found[name] = value
         elif register.name not in found:
-            whole = {each: operation.set.get(each) for each in register.fields}
-            if register.name in par or any(item is not None for item in whole.values()):
-                if register.precision is not None:
-                    _cut(register, whole)
-                found[register.name] = (register, whole)
+            whole = _whole(register, values)
+            if whole is not None:
+                found[register.name] = whole
+            elif register.name in named:
+                found[register.name] = dict.fromkeys(register.fields)
     return found
+
+
+def _parents(operation: Operation, dev: str, ep: int) -> dict[str, tuple[str, ...]]:
+    """Return register name → dots in full; a `par` under another field of a compound counts for the compound."""
+    par: dict[str, tuple[str, ...]] = {}
+    for name, dots in operation.par.items():
+        if dots:
+            lead = register_of(operation.kind, name).name
+            par[lead] = tuple(sorted({*par.get(lead, ()), *absolute(dots, dev, ep)}))
+    return par
 
 
 def writes_of(
@@ -76,15 +96,12 @@ def writes_of(
     """
     if operation.act not in _FOLDED:
         return {}
-    par: dict[str, tuple[str, ...]] = {}
-    for name, dots in operation.par.items():
-        if dots:
-            lead = register_of(operation.kind, name).name
-            par[lead] = tuple(sorted({*par.get(lead, ()), *absolute(dots, dev, ep)}))
+    par = _parents(operation, dev, ep) if operation.par else {}
+    ev, at = operation.ev, operation.at
     who = operation.by if operation.by is not None else by
     return {
-        name: Write(dot, value, operation.ev, who, operation.at, role, par.get(name, ()), line)
-        for name, (_, value) in _values_of(operation, par).items()
+        name: Write(dot, value, ev, who, at, role, par.get(name, ()), line)
+        for name, value in _values_of(operation, par).items()
     }
 
 
@@ -96,8 +113,7 @@ def first_values(operation: Operation) -> dict[str, Any]:
     if operation.act not in _FOLDED:
         return {}
     if operation.par:
-        named = {register_of(operation.kind, name).name for name, dots in operation.par.items() if dots}
-        return _flat(_values_of(operation, dict.fromkeys(named)).values())
+        return _flat(operation.kind, _values_of(operation, _parents(operation, "", 0)))
     shown = {name: value for name, value in operation.set.items() if value is not None}
     kind = CATALOGUE.get(operation.kind)
     for register in kind.cut if kind is not None else ():
@@ -291,33 +307,40 @@ def missing_parents(registers: Registers) -> set[str]:
 # what is shown and stored ----------------------------------------------------------------------------
 
 
-def _flat(values: Iterable[tuple[Register, Any]]) -> dict[str, Any]:
+def _flat(kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Spread register values over their fields; emptied fields are left out."""
     shown: dict[str, Any] = {}
-    for register, value in values:
-        if len(register.fields) > 1 and isinstance(value, dict):
+    for name, value in values.items():
+        if isinstance(value, dict) and len(register_of(kind, name).fields) > 1:
             shown |= {each: item for each, item in value.items() if item is not None}
         elif value is not None:
-            shown[register.name] = value
+            shown[name] = value
     return shown
 
 
 def show(kind: str, registers: Registers, forked: AbstractSet[str]) -> dict[str, Any]:
     """Return field → provisional value of an entity; an emptied field (`null`) is left out, like one never written."""
-    return _flat(
-        (register, found.value)
-        for name, writes in registers.items()
-        if name != ENTITY
-        and (found := provisional(register := register_of(kind, name), writes, forked)) is not None
-    )
+    found: dict[str, Any] = {}
+    for name, writes in registers.items():
+        if name != ENTITY:
+            only = writes[0] if len(writes) == 1 else provisional(register_of(kind, name), writes, forked)
+            if only is not None:
+                found[name] = only.value
+    return _flat(kind, found)
+
+
+def _pack_write(write: Write) -> list[Any]:
+    dot, value, ev, by, at, role, par, line = write
+    return [dot, value, ev, by, at, role, [*par], line]
 
 
 def pack(registers: Registers) -> dict[str, list[list[Any]]]:
     """Return the storage form: register → `[[dot, value, ev, by, at, role, [par], line], …]`, sorted throughout."""
     return {
-        name: [
-            [each.dot, each.value, each.ev, each.by, each.at, each.role, list(each.par), each.line]
-            for each in sorted(writes, key=lambda each: (_dot_order(each.dot), each.line))
+        name: [_pack_write(each) for each in writes]
+        if len(writes) == 1
+        else [
+            _pack_write(each) for each in sorted(writes, key=lambda each: (_dot_order(each.dot), each.line))
         ]
         for name, writes in sorted(registers.items())
     }

@@ -25,7 +25,7 @@ GREATEST_INTEGER = (1 << 53) - 1
 GREATEST_EPOCH = (1 << 32) - 1
 
 _PLAIN = frozenset({str, int, bool, type(None)})
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]|\\.?)*+"?', re.DOTALL)
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,15}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -94,8 +94,6 @@ class _WireHeader(msgspec.Struct, rename={"from_": "from"}):
 
 
 _OPERATION_KEYS = frozenset(Operation.__struct_fields__)
-_decode_operation = msgspec.json.Decoder(Operation).decode
-_decode_header = msgspec.json.Decoder(_WireHeader).decode
 
 
 def dot(dev: str, ep: int, n: int) -> str:
@@ -123,7 +121,7 @@ def absolute(par: Sequence[int | str], dev: str, ep: int) -> tuple[str, ...]:
 
 
 def _is_too_deep(raw: bytes) -> bool:
-    # Scanned on the bytes, before any parser: parsers answer deep nesting with their own recursion errors.
+    """Tell whether the brackets of a line that is no JSON nest too deep: the parser's own answer hangs on its stack."""
     depth = 0
     for byte in _STRING.sub(b"", raw):
         if byte in b"{[":
@@ -135,27 +133,34 @@ def _is_too_deep(raw: bytes) -> bool:
     return False
 
 
-def _refuse_strings_and_numbers(value: Any) -> None:
-    """Raise on NUL, lone surrogates and numbers beyond ±(2^53-1) anywhere in a parsed value.
+def _check_text(text: str) -> None:
+    if "\0" in text:
+        raise Unreadable("nul")
+    if _SURROGATE.search(text):
+        raise Unreadable("lone_surrogate")
 
-    Every number that large is an integer to a binary64 reader, however it is spelt, so 1e20 counts as one.
+
+def _check_values(value: Any) -> None:
+    """Raise on depth, NUL, lone surrogates and numbers beyond ±(2^53-1) anywhere in a parsed line.
+
+    The line's own object is depth 1. Every number that large is an integer to a binary64 reader, however it is spelt,
+    so 1e20 counts as one.
     """
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, str):
-            if "\0" in item:
-                raise Unreadable("nul")
-            if _SURROGATE.search(item):
-                raise Unreadable("lone_surrogate")
-        elif isinstance(item, int | float):
-            if not -GREATEST_INTEGER <= item <= GREATEST_INTEGER:
+    level = [value]
+    for depth in range(1, DEPTH + 2):
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, str):
+                _check_text(item)
+            elif isinstance(item, dict | list):
+                if depth > DEPTH:
+                    raise Unreadable("depth")
+                below += item
+                if isinstance(item, dict):
+                    below += item.values()
+            elif isinstance(item, int | float) and not -GREATEST_INTEGER <= item <= GREATEST_INTEGER:
                 raise Unreadable("number")
-        elif isinstance(item, dict):
-            pending += item.keys()
-            pending += item.values()
-        elif isinstance(item, list):
-            pending += item
+        level = below
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -165,6 +170,13 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _integer(digits: str) -> int:
+    # int() takes quadratic time on thousands of digits, and refuses them later on.
+    if len(digits) > 17:
+        raise Unreadable("number")
+    return int(digits)
+
+
 def _no_constant(name: str) -> Any:
     raise Unreadable("not_json")
 
@@ -172,26 +184,36 @@ def _no_constant(name: str) -> Any:
 def _parse_slowly(raw: bytes) -> Any:
     """Parse one line with every check of section 3; the reference the fast path must agree with."""
     try:
-        text = raw.decode("utf-8")
+        found = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_unique_keys,
+            parse_int=_integer,
+            parse_constant=_no_constant,
+        )
     except UnicodeDecodeError as error:
         raise Unreadable("not_utf8") from error
-    if _is_too_deep(raw):
-        raise Unreadable("depth")
-    try:
-        found = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
     except Unreadable:
         raise
     except (ValueError, RecursionError) as error:
-        # int() refuses thousands of digits with ValueError: that is a number too large, not bad JSON.
-        digits = "integer string conversion" in str(error)
-        raise Unreadable("number" if digits else "not_json") from error
-    _refuse_strings_and_numbers(found)
+        raise Unreadable("depth" if _is_too_deep(raw) else "not_json") from error
+    _check_values(found)
     return found
 
 
+def _is_plain(found: Any) -> bool:
+    """Tell whether a parsed line has only known keys and flat values: then it is neither deep nor holds a float."""
+    if type(found) is not dict or not found.keys() <= _OPERATION_KEYS:
+        return False
+    values = found.get("set")
+    return values is None or (type(values) is dict and _PLAIN.issuperset(map(type, values.values())))
+
+
 def _parse(raw: bytes) -> Any:
-    """Parse one line, taking the slow road only when something on it asks for a closer look."""
-    if b"\\u" in raw or raw.count(b"{") + raw.count(b"[") > DEPTH:
+    """Parse one line, taking the slow road only when something on it asks for a closer look.
+
+    A line equal to its own re-encoding has no key twice, no lone surrogate and no integer beyond ±(2^53-1).
+    """
+    if b"\\" in raw and b"\\u" in raw:
         return _parse_slowly(raw)
     try:
         found = orjson.loads(raw)
@@ -199,6 +221,8 @@ def _parse(raw: bytes) -> Any:
             return _parse_slowly(raw)
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return _parse_slowly(raw)
+    if not _is_plain(found):
+        _check_values(found)
     return found
 
 
@@ -226,15 +250,12 @@ def read_line(raw: bytes, n: int, *, dev: str = "", ep: int = 0) -> Operation:
         raise Unreadable("too_long")
     found = _parse(raw)
     try:
-        operation = _decode_operation(raw)
-    except (msgspec.MsgspecError, RecursionError) as error:
+        operation = msgspec.convert(found, Operation)
+    except msgspec.ValidationError as error:
         raise Unreadable("shape") from error
-    values = operation.set
-    if not (found.keys() <= _OPERATION_KEYS and _PLAIN.issuperset(map(type, values.values()))):
-        _refuse_strings_and_numbers(found)
     if not is_uuid4(operation.id):
         raise Unreadable("id")
-    if "" in values:
+    if "" in operation.set:
         raise Unreadable("shape")
     if operation.par:
         _check_par(operation.par, n, own=f"{dev}:{ep}:")
@@ -245,9 +266,8 @@ def _read_header(raw: bytes) -> Header:
     try:
         if len(raw) > LINE_BYTES:
             raise Unreadable("too_long")
-        _parse_slowly(raw)
-        found = _decode_header(raw)
-    except (Unreadable, msgspec.MsgspecError) as error:
+        found = msgspec.convert(_parse_slowly(raw), _WireHeader)
+    except (Unreadable, msgspec.ValidationError) as error:
         raise Unreadable("header") from error
     if found.v != PROTOCOL_VERSION:
         raise Unreadable("version")
@@ -260,11 +280,6 @@ def _read_header(raw: bytes) -> Header:
     return Header(
         v=found.v, dev=found.dev, ep=found.ep, from_=found.from_, to=found.to, prev=found.prev, by=found.by
     )
-
-
-def read_header(data: bytes) -> Header:
-    """Decode only the first line of a batch; raises Unreadable as `read_batch` does for the header."""
-    return _read_header(data.partition(b"\n")[0])
 
 
 def read_batch(data: bytes) -> Batch:

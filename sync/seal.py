@@ -1,7 +1,7 @@
 """Signing and verifying: batches and receipts (detached JWS), grants and node certificates (compact JWS). No storage.
 
 Compact JWS are joserfc's. The detached form of RFC 7797 stands here on cryptography: joserfc 1.8 signs only UTF-8,
-embeds a payload that happens to be URL-safe and verifies at most 128,000 bytes; a signed batch may be any bytes, to 1 MiB.
+embeds a payload that happens to be URL-safe and verifies at most 128,000 bytes; a batch may be any bytes up to 1 MiB.
 """
 
 import base64
