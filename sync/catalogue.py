@@ -264,3 +264,20 @@ def doubtful_fields(kind: str, values: Mapping[str, Any], codes: Codes) -> list[
         and not _FITS[each.type](each, value, codes)
     ]
     return sorted(found)
+
+
+def checker(kind: str, field: str, codes: Codes) -> Callable[[Any], bool]:
+    """Return the check of one known field as a function of its (non-null) value: `is_doubtful` for a loop over rows."""
+    found = CATALOGUE[kind].fields[field]
+    if found.type == "text":
+        return _is_text
+    if found.type in ("enum", "code"):
+        listed = found.values if found.type == "enum" else codes.get(found.codes or "")
+        if listed is not None:
+            return lambda value: type(value) is str and value in listed
+    fits = _FITS[found.type]
+    return lambda value: fits(found, value, codes)
+
+
+def _is_text(value: Any) -> bool:
+    return type(value) is str

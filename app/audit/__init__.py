@@ -1,0 +1,2 @@
+"""`mboka verify`: everything stored is checked again from the signed bytes, with a fold of its own that shares nothing
+with the one that wrote the tables."""

@@ -1,0 +1,1 @@
+"""Acts of civil status: declaration of births, registration, reprise of paper acts. The law itself is in app.law."""

@@ -1,0 +1,131 @@
+"""How the folded state of one kind becomes rows: which table, which area, which derived columns. No rule of any kind
+stands here; packages describe their kinds with a Projection and main.py hands them to the door."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+import sqlalchemy as sa
+
+from sync.catalogue import CATALOGUE, checker
+
+Values = Mapping[str, Any]
+SYSTEM = ("extra", "origin", "n", "area", "seq", "rev", "registers")
+JSON_TYPES = frozenset({"ids", "json"})
+LONGEST_NAME = 96
+
+
+def short(name: str) -> str:
+    """A kind or register name that fits an index: long ones keep their beginning and a digest."""
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"{name[:64]}~{hashlib.sha256(name.encode()).hexdigest()[:24]}"
+
+
+class Cell(Protocol):
+    """A counting: what one row of a kind adds to the rollups (app.statistics provides it)."""
+
+    def __call__(self, kind: str, values: Values, area: str) -> Iterable[tuple[str, tuple[Any, ...], int]]: ...
+
+
+def no_cells(kind: str, values: Values, area: str) -> Iterable[tuple[str, tuple[Any, ...], int]]:
+    """Counts nothing."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Projection:
+    """One kind of entity and its register table.
+
+    `area(values, commune of the writer's grant)` gives the area code or None (the fallback of that commune then); with `follows` the area is that of the entity
+    named by this field, of kind `followed`. `derived` names columns computed from the values. `yielding` names a unique
+    derived column that a later row gives up (NULL, listed as a conflict) when an earlier one holds the same value.
+    """
+
+    kind: str
+    table: sa.Table
+    area: Callable[[Values, str | None], str | None] = lambda values, commune: None
+    follows: str | None = None
+    followed: str | None = None
+    derived: Mapping[str, Callable[[Values], Any]] = field(default_factory=dict)
+    yielding: str | None = None
+    final: bool = False
+
+
+class Shape:
+    """A Projection made ready for the hot path: column order, checkers, split of values into columns and extra."""
+
+    def __init__(self, projection: Projection, codes: Mapping[str, frozenset[str]], *, kind: str | None = None) -> None:
+        self.projection = projection
+        self.kind = kind or projection.kind
+        self.table = projection.table
+        derived = projection.derived
+        catalogued = CATALOGUE[self.kind].fields if self.kind in CATALOGUE else {}
+        self.columns = tuple(c.name for c in self.table.columns)
+        self.fields = tuple(c for c in self.columns if c in catalogued)
+        self.derived = tuple((name, derived[name]) for name in self.columns if name in derived)
+        self._checks = {f: checker(self.kind, f, codes) for f in self.fields}
+        self._json = frozenset(f for f in self.fields if catalogued[f].type in JSON_TYPES)
+        unplaced = set(self.columns) - set(self.fields) - set(SYSTEM) - {"id"} - set(derived)
+        if unplaced:
+            raise ValueError(f"{self.table.name}: columns without a source: {sorted(unplaced)}")
+
+    def split(self, values: Values) -> tuple[dict[str, Any], dict[str, Any]]:
+        """(clean values for columns, extra): unknown fields and doubtful values go to extra, nulls nowhere."""
+        clean: dict[str, Any] = {}
+        extra: dict[str, Any] = {}
+        checks = self._checks
+        for name, value in values.items():
+            if value is None:
+                continue
+            check = checks.get(name)
+            if check is not None and check(value):
+                clean[name] = value
+            else:
+                extra[name] = value
+        return clean, extra
+
+    def row(self, identity: str, clean: Values, extra: Values, system: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The tuple for the table, in the order of its columns; `system` = origin, n, area, seq, rev, registers."""
+        get = clean.get
+        if self._json:
+            body = [
+                orjson.dumps(value).decode() if (value := get(f)) is not None and f in self._json else value
+                for f in self.fields
+            ]
+        else:
+            body = [get(f) for f in self.fields]
+        head = [identity, *body, orjson.dumps(extra).decode() if extra else None, *system]
+        head.extend(compute(clean) for _, compute in self.derived)
+        return tuple(head)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Column names in the order `row` fills them."""
+        return ("id", *self.fields, *SYSTEM, *(name for name, _ in self.derived))
+
+    def values_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """All values of a stored row, doubtful and unknown ones included (the row's `set` of the feed)."""
+        values = {f: row[f] for f in self.fields if row[f] is not None}
+        for name in self._json:
+            if name in values:
+                values[name] = orjson.loads(values[name])
+        if row["extra"]:
+            values.update(orjson.loads(row["extra"]))
+        return values
+
+    def clean_values(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of a stored row that have the right type and list: what may be counted."""
+        values = {f: row[f] for f in self.fields if row[f] is not None}
+        for name in self._json:
+            if name in values:
+                values[name] = orjson.loads(values[name])
+        return values
+
+    def doubtful(self, row: Mapping[str, Any]) -> list[str]:
+        """Known fields whose value is kept but not believed."""
+        return [f for f in orjson.loads(row["extra"]) if f in self._checks] if row["extra"] else []

@@ -1,0 +1,1 @@
+"""Households and persons: their register tables, search, reading and changing them by a clerk."""
