@@ -19,6 +19,10 @@ from app.database import Database
 from tests import postgres
 
 FULL = os.environ.get("MBOKA_TEST_FULL") == "1"
+# What the person who runs the tests has set for a node of their own is no part of a test.
+for variable in [name for name in os.environ if name.startswith("MBOKA_") and name != "MBOKA_TEST_FULL"]:
+    del os.environ[variable]
+
 NO_SYSTEM_POSTGRESQL = "no PostgreSQL of the operating system under /usr/lib/postgresql"
 ONLY_FULL = "takes long: runs in `make test-full`"
 NOT_ROOT = "needs root to mount a small file system"

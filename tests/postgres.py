@@ -83,6 +83,16 @@ class Server:
                 )
             )
 
+    def configure(self, setting: str, value: str) -> None:
+        """Change a setting of the whole server for the connections made from now on."""
+        self._execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(setting), sql.Literal(value)))
+        self._execute(sql.SQL("SELECT pg_reload_conf()").format())
+        deadline = time.monotonic() + START_SECONDS
+        while self._show(setting) != value:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not take {setting} = {value}")
+            time.sleep(0.02)
+
     def close(self) -> None:
         """Stop without waiting for clients; delete the folder."""
         self.process.terminate()  # "smart" would wait for sessions; all databases have been dropped by now
@@ -92,6 +102,11 @@ class Server:
             self.process.kill()
             self.process.wait()
         shutil.rmtree(self.home, ignore_errors=True)
+
+    def _show(self, setting: str) -> str:
+        with psycopg.connect(host=str(self.home), user="postgres", dbname="postgres") as connection:
+            row = connection.execute(sql.SQL("SHOW {}").format(sql.Identifier(setting))).fetchone()
+        return str(row[0]) if row else ""
 
     def _execute(self, statement: sql.Composed) -> None:
         with psycopg.connect(
