@@ -1,4 +1,6 @@
-"""Rollups: counters kept in the same transaction as the rows they count. Key columns first, the count last; unknown = ''."""
+"""Rollups: counters kept in the same transaction as the rows they count.
+
+Key columns first, the count last; unknown = '' or 0."""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ nationality_cell = sa.Table(
     "nationality_cell",
     METADATA,
     sa.Column("commune", sa.Text, primary_key=True),
-    sa.Column("nationality_group", sa.Text, primary_key=True, comment="national, foreign, indeterminate, unknown"),
+    sa.Column(
+        "nationality_group", sa.Text, primary_key=True, comment="national, foreign, indeterminate, unknown"
+    ),
     sa.Column("persons", sa.BigInteger, nullable=False),
 )
 
