@@ -1,0 +1,129 @@
+"""The wire vectors of v1: what an independent client may rely on, one file per question. Old vectors stay for ever."""
+
+import hashlib
+import json
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from sync import merge, seal
+from sync.catalogue import register_of
+from sync.merge import Registers, canonical
+from sync.protocol import Header, Unreadable, parse_dot, read_batch, read_line
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "v1"
+Case = dict[str, Any]
+NONE: frozenset[str] = frozenset()
+
+
+def the_line(case: Case) -> bytes:
+    raw = bytes.fromhex(case["hex"]) if "hex" in case else str(case["line"]).encode()
+    text, times = case.get("repeat", ("", 0))
+    return raw.replace(b"@", text.encode() * times) if times else raw
+
+
+def a_readable_line(case: Case) -> None:
+    found = read_line(the_line(case), case["n"], dev=case["dev"], ep=case["ep"])
+    assert msgspec.structs.asdict(found) == case["operation"]
+
+
+def an_unreadable_line(case: Case) -> None:
+    with pytest.raises(Unreadable) as caught:
+        read_line(the_line(case), case["n"], dev=case["dev"], ep=case["ep"])
+    assert caught.value.reason == case["unreadable"]
+
+
+def a_readable_batch(case: Case) -> None:
+    data = case["text"].encode()
+    assert hashlib.sha256(data).hexdigest() == case["sha256"]
+    found = read_batch(data)
+    announced = {("from_" if name == "from" else name): value for name, value in case["header"].items()}
+    assert found.header == Header(**announced)
+    assert [line.reason for line in found.lines] == case["lines"]
+    assert [line.n for line in found.lines] == list(range(announced["from_"], announced["to"] + 1))
+
+
+def an_unreadable_batch(case: Case) -> None:
+    with pytest.raises(Unreadable) as caught:
+        read_batch(case["text"].encode())
+    assert caught.value.reason == case["unreadable"]
+
+
+def folded(case: Case) -> list[Registers]:
+    """The registers for every order of arrival."""
+    found: list[Registers] = []
+    for order in permutations(case["operations"]):
+        registers: Registers = {}
+        for each in order:
+            dev, ep, n = parse_dot(each["dot"])
+            line = each["line"].encode()
+            merge.add(
+                registers,
+                merge.writes_of(
+                    read_line(line, n, dev=dev, ep=ep),
+                    dot=each["dot"],
+                    dev=dev,
+                    ep=ep,
+                    by=None,
+                    role=each["role"],
+                    line=hashlib.sha256(line).hexdigest(),
+                ),
+            )
+        found.append(registers)
+    return found
+
+
+def a_fold(case: Case) -> None:
+    for registers in folded(case):
+        # Not ==: to Python 1 and True are one value.
+        assert canonical(merge.show(case["kind"], registers, NONE)) == canonical(case["set"])
+        assert case["conflict"] == sorted(
+            name
+            for name, writes in registers.items()
+            if merge.in_conflict(register_of(case["kind"], name), writes, NONE)
+        )
+
+
+def a_fork(case: Case) -> None:
+    register = register_of(case["kind"], case["register"])
+    for registers in folded(case):
+        standing = merge.live(register, registers[register.name], NONE)
+        assert sorted(each.value for each in standing) == case["standing"]
+
+
+def a_seal(case: Case) -> None:
+    public = seal.PublicKey.from_jwk(case["key"])
+    payload = bytes.fromhex(case["payload_hex"])
+    if case["holds"]:
+        seal.verify_detached(public, payload, case["signature"], kid=case["kid"], typ=case["typ"])
+    else:
+        with pytest.raises(seal.BadSignature):
+            seal.verify_detached(public, payload, case["signature"], kid=case["kid"], typ=case["typ"])
+
+
+CHECKS = {
+    "lines_good.json": a_readable_line,
+    "lines_bad.json": an_unreadable_line,
+    "batches_good.json": a_readable_batch,
+    "batches_bad.json": an_unreadable_batch,
+    "folds.json": a_fold,
+    "forks.json": a_fork,
+    "seals.json": a_seal,
+}
+CASES = [
+    pytest.param(name, case, id=f"{name}: {case['name']}")
+    for name in sorted(CHECKS)
+    for case in json.loads((VECTORS / name).read_text("utf-8"))["cases"]
+]
+
+
+@pytest.mark.parametrize(("name", "case"), CASES)
+def test_a_vector_has_the_outcome_written_beside_it(name: str, case: Case) -> None:
+    CHECKS[name](case)
+
+
+def test_no_file_of_vectors_is_left_out() -> None:
+    assert {path.name for path in VECTORS.iterdir()} == set(CHECKS)
