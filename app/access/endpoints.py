@@ -119,7 +119,7 @@ def create_officer(
 def patch_officer(
     officer_id: UUID, body: OfficerPatch, _admin: Admin, *, store: Store, now: Now, kind: Kind
 ) -> OfficerOut:
-    """Nom, rôle, commune, mot de passe, fermeture ou réouverture du compte ; un changement de droits ferme ses sessions."""
+    """Nom, rôle, commune, mot de passe, fermeture ou réouverture du compte ; changer ses droits ferme ses sessions."""
     given, officer = body.model_fields_set, str(officer_id)
     with store.write() as connection:
         before = officers.find_officer(connection, officer)

@@ -1,0 +1,1 @@
+"""Tests of access: officers, roles, sessions, jurisdiction, the journal of reads, replay."""
