@@ -118,15 +118,25 @@ class Server:
 def start(installation: Path) -> Server:
     """Initialise and start the PostgreSQL of `installation`; raises RuntimeError with its log if it stays down."""
     home = Path(tempfile.mkdtemp(prefix="mboka-pg-"))
+    try:
+        server = Server(home, _run(installation, home))
+    except BaseException:
+        shutil.rmtree(home, ignore_errors=True)
+        raise
+    _wait(server)
+    return server
+
+
+def _run(installation: Path, home: Path) -> subprocess.Popen[bytes]:
     account = _account()
     if account:
         os.chown(home, account["user"], account["group"])
         home.chmod(0o755)
         if not _open_to_all(installation):
-            installation = _copy(installation, home / "installation")
+            installation = _copy(installation, home / "copy")
     data = home / "data"
     binaries = installation / "bin"
-    initialise = (
+    options = (
         "-D",
         str(data),
         "-U",
@@ -136,16 +146,17 @@ def start(installation: Path) -> Server:
         "--locale=C",
         "--no-sync",
     )
-    subprocess.run([binaries / "initdb", *initialise], check=True, capture_output=True, cwd=home, **account)
+    made = subprocess.run(
+        [binaries / "initdb", *options], capture_output=True, text=True, cwd=home, check=False, **account
+    )
+    if made.returncode:
+        raise RuntimeError(f"PostgreSQL could not be initialised:\n{made.stdout}{made.stderr}")
     with (data / "postgresql.conf").open("a", encoding="utf-8") as file:
         file.write(CONFIGURATION.format(home=home))
     with (home / "log").open("wb") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [binaries / "postgres", "-D", data], stdout=log, stderr=log, cwd=home, **account
         )
-    server = Server(home, process)
-    _wait(server)
-    return server
 
 
 def _wait(server: Server) -> None:
@@ -176,9 +187,15 @@ def _open_to_all(installation: Path) -> bool:
 
 
 def _copy(installation: Path, target: Path) -> Path:
+    """A wheel's binaries look for their libraries beside the package, so that stays where it was seen from them."""
+    package = installation.parent
+    copied = target / package.name / installation.name
     for part in ("bin", "lib", "share"):
-        shutil.copytree(installation / part, target / part, symlinks=True)
+        shutil.copytree(installation / part, copied / part, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, target / libraries.name)
     for file in target.rglob("*"):
         if not file.is_symlink():
             file.chmod(file.stat().st_mode | (0o555 if file.is_dir() or file.parent.name == "bin" else 0o444))
-    return target
+    return copied
