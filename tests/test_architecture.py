@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -88,19 +88,25 @@ def called(node: ast.Call) -> str:
     )
 
 
+def demand_none(found: Iterable[object]) -> None:
+    """Fail with every finding on a line of its own."""
+    lines = [str(each) for each in found]
+    assert not lines, "\n".join(["", *lines])
+
+
 def test_only_the_agreed_names_stand_at_the_top() -> None:
     names = {name.partition("/")[0] for name in files()}
-    assert sorted(set(REQUIRED) - names) == []
-    assert sorted(names - set(ALLOWED)) == []
+    demand_none(sorted(set(REQUIRED) - names))
+    demand_none(sorted(names - set(ALLOWED)))
 
 
 def test_no_file_is_a_drawer_for_anything() -> None:
-    assert [name for name in files() if DRAWERS.search(name.rpartition("/")[2])] == []
+    demand_none(name for name in files() if DRAWERS.search(name.rpartition("/")[2]))
 
 
 def test_no_file_is_longer_than_a_reader_can_hold() -> None:
     sizes = {name: len((ROOT / name).read_text(encoding="utf-8").splitlines()) for name in modules()}
-    assert {name: size for name, size in sizes.items() if size > FILE_LINES} == {}
+    demand_none(f"{name}: {size}" for name, size in sizes.items() if size > FILE_LINES)
 
 
 def test_functions_are_short() -> None:
@@ -110,13 +116,13 @@ def test_functions_are_short() -> None:
         for place, node, _ in functions()
         if not place.startswith("migrations/versions/")
     }
-    assert {place: size for place, size in sizes.items() if size > FUNCTION_LINES} == {}
+    demand_none(f"{place}: {size}" for place, size in sizes.items() if size > FUNCTION_LINES)
     assert sorted(sizes.values())[len(sizes) * 9 // 10] <= NINE_IN_TEN
 
 
 def test_every_module_says_what_it_owns() -> None:
     spoken = {name: ast.get_docstring(tree) or "" for name, tree in modules().items()}
-    assert [name for name, text in spoken.items() if len(text) < 5] == []
+    demand_none(name for name, text in spoken.items() if len(text) < 5)
 
 
 def test_arguments_after_the_second_are_named() -> None:
@@ -129,7 +135,7 @@ def test_arguments_after_the_second_are_named() -> None:
         if not private and not node.decorator_list and node.name not in GIVEN | PHRASES:
             counted = names[1:] if names[:1] == ["connection"] else names
             long += [place] if len(counted) > 2 else []
-    assert long == []
+    demand_none(long)
 
 
 def test_only_the_database_commits() -> None:
@@ -140,7 +146,7 @@ def test_only_the_database_commits() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and called(node) == "commit"
     ]
-    assert commits == []
+    demand_none(commits)
 
 
 def test_only_the_clock_knows_what_time_it_is() -> None:
@@ -154,7 +160,7 @@ def test_only_the_clock_knows_what_time_it_is() -> None:
         and ast.unparse(node.func)
         in {"datetime.now", "datetime.utcnow", "date.today", "datetime.today", "time.time"}
     ]
-    assert asked == []
+    demand_none(asked)
 
 
 def test_only_the_settings_read_the_environment() -> None:
@@ -165,7 +171,7 @@ def test_only_the_settings_read_the_environment() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and ast.unparse(node) in {"os.environ", "os.getenv"}
     ]
-    assert readers == []
+    demand_none(readers)
 
 
 def test_the_tests_stand_where_the_code_stands() -> None:
@@ -173,7 +179,7 @@ def test_the_tests_stand_where_the_code_stands() -> None:
     packages = {name.split("/")[1] for name in modules() if name.startswith("app/") and name.count("/") > 1}
     agreed = packages | {"sync", "vectors", "journeys", "faults", "bench"}
     folders = {name.split("/")[1] for name in modules() if name.startswith("tests/") and name.count("/") > 1}
-    assert sorted(folders - agreed) == []
+    demand_none(sorted(folders - agreed))
 
 
 def test_the_import_contracts_are_kept() -> None:
@@ -191,7 +197,7 @@ def test_nothing_committed_names_a_registry_or_somebodys_machine() -> None:
         if name != "tests/test_architecture.py" and not name.startswith(".ci/"):
             text = (ROOT / name).read_bytes().decode("utf-8", errors="replace")
             found += [f"{name}: {match[0]}" for match in [banned.search(text)] if match]
-    assert found == []
+    demand_none(found)
 
 
 def test_the_image_copies_files_that_exist_and_are_sent_to_the_builder() -> None:
@@ -241,5 +247,5 @@ def test_the_lock_holds_what_the_project_asks_for(line: str) -> None:
 def test_every_pin_carries_its_hash_and_nothing_else() -> None:
     text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     entries = re.split(r"\n(?=[a-z0-9])", text.strip())
-    assert [entry.partition(" ")[0] for entry in entries if "--hash=sha256:" not in entry] == []
+    demand_none(entry.partition(" ")[0] for entry in entries if "--hash=sha256:" not in entry)
     assert not re.search(r"https?:|file:|--(?!hash=)", text)
