@@ -1,0 +1,188 @@
+"""The name key: what two spellings of one name of Kinshasa have in common, and how a search finds it. Pure; it never
+says that two persons are one, and what was written is stored elsewhere, unchanged.
+
+There are no family names, so a name is a *set* of keys in no order, and any of them may be missing. A key is a token
+after the spelling rules of `data/name_orthography_rules.csv` (the rule stands beside each rewrite below).
+
+Search with plain B-trees, on SQLite and PostgreSQL alike: each person row carries `SLOTS` integers, the numbers of
+its keys in ascending order, then nulls. Indexes (area, name1, name2), (area, name2, name3), (area, name3, name1) and,
+only where not null, (area, name4), (area, name5), (area, name6) answer every part of a name in every order by direct
+seeks: `seeks(q)` gives the pairs of equalities, one SELECT each, joined by UNION ALL, and every number of
+`numbers(q)` must stand in some slot. Numbers may collide (1 in 4 billion): check the few rows found with `matches`.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from functools import lru_cache
+from importlib.resources import files
+from zlib import crc32
+
+SLOTS = 6
+SLOT_COLUMNS = tuple(f"name{place}" for place in range(1, SLOTS + 1))
+LONGEST_TOKEN = 40
+LONGEST_NAME = 400
+# Names repeat: few misses, and a commune server's memory stays small.
+CACHED = 1 << 14
+
+# Marks written inside a word (N'SEFU) glue; everything else that is no letter or digit separates (JEAN-PIERRE).
+GLUED = dict.fromkeys(map(ord, "'’‘ʼʻ`´"))
+LETTERS = str.maketrans({"Œ": "OE", "Æ": "AE", "Ɛ": "E", "Ɔ": "O", "Ŋ": "NG", "Ø": "O", "Ł": "L", "Đ": "D"})
+WORD = re.compile(r"[^\W_]+")
+# « N SELE », « M BUYI »: a nasal written apart from its word.
+NASAL_APART = re.compile(r"\b([NM]) (?=[BCDFGJKLPRSTVZ][^\W_])")
+PARTICLES = frozenset({"WA", "YA", "A", "KWA", "NE"})
+MIXED = re.compile(r"(?=.*[A-Z])(?=.*[01])")
+
+# (rule of the list, pattern, replacement), applied in this order to a token in capitals without accents.
+REWRITES: tuple[tuple[str, str, str], ...] = (
+    ("OCR and typing", "VV", "W"),
+    ("OCR and typing", "IJ$", "U"),
+    ("OCR and typing", "(?<=[BCFGKLMNPRSTVZ])J(?=[BCFGHKLMNPQRSTVZ])", "U"),
+    ("particles wa, ya, a, kwa, ne glued or spaced", "^(?:WA|KWA|YA)(?=[BCDFGHJKLMNPRSTVZ].{4})", ""),
+    ("French variants", "PH", "P"),
+    ("French variants", "CH(?=[BCDFGKLMNPQRSTVZ])", "K"),
+    ("TSHI~CI~TCHI~CHI", "T?CH|TSH|C(?=[EIY])", "*"),
+    ("French variants", "CK|QU|[CQ]", "K"),
+    ("TSHI~CI~TCHI~CHI", r"\*", "C"),
+    ("SS~S, TH~T, double letters", "SH", "S"),
+    ("DJ~J~DZ", "DJ|DZ", "J"),
+    ("H~Y~none between vowels", "H", ""),
+    ("OU~U~W (French / Brazzaville spelling)", "OU", "U"),
+    ("U~W before vowel", "W", "U"),
+    ("O~U", "O", "U"),
+    ("B~MB, D~ND, G~NG inside", "(?<=.)(?:M(?=B)|N(?=[DG]))", ""),
+    ("initial nasal N or M dropped before consonant", "^[NM](?=[BCDFGJKLMNPRSTVZ])", ""),
+    ("S~Z", "Z", "S"),
+    ("T~D", "D", "T"),
+    ("L~R", "R", "L"),
+    ("SS~S, TH~T, double letters", r"(.)\1+", r"\1"),
+    ("IA~IYA", "(?<=[AEIU])[YI](?=[AEIUY])", ""),
+    ("final Y~YI~I", "Y", "I"),
+    ("long vowel doubled", "II+", "I"),
+    ("TSHIA~TSHA", "CIA", "CA"),
+    ("KE~KI final, E~A final", "(?<=.)KE$", "KI"),
+    ("KE~KI final, E~A final", "(?<=..)E$", "A"),
+)
+_COMPILED = tuple((re.compile(pattern), replacement) for _, pattern, replacement in REWRITES)
+
+
+def name_key(text: str) -> str:
+    """The keys of a name in the order written, joined by a space; empty when it holds no letter or digit.
+
+    `name_key("N'sefu") == name_key("NSEFU")`. At most the first 400 characters count, and 40 of one token.
+    """
+    return " ".join(_keys(text) if len(text) <= LONGEST_TOKEN else _read(text))
+
+
+def tokens(nom: str | None, postnom: str | None, prenom: str | None) -> tuple[str, ...]:
+    """The distinct keys of a person's three name elements, sorted."""
+    found: set[str] = set()
+    for element in (nom, postnom, prenom):
+        if element:
+            found.update(_keys(element) if len(element) <= LONGEST_TOKEN else _read(element))
+    return tuple(sorted(found))
+
+
+def search_key(nom: str | None, postnom: str | None, prenom: str | None) -> str:
+    """The keys joined by spaces, with one before and after (`" KALALA MUTUBU "`), so that `LIKE '% KALALA %'` finds
+    whole keys only; empty for a person without a name."""
+    found = tokens(nom, postnom, prenom)
+    return f" {' '.join(found)} " if found else ""
+
+
+@lru_cache(maxsize=256)
+def slots(nom: str | None, postnom: str | None, prenom: str | None) -> tuple[int | None, ...]:
+    """The `SLOTS` integers of a person row (columns name1 … name6): numbers ascending, then None.
+
+    The small cache is for callers that fill one column after the other. Of a name of more than six keys the six
+    least numbers stand for it, on both sides of a search.
+    """
+    found: set[int] = set()
+    for element in (nom, postnom, prenom):
+        if element:
+            found.update(_numbers(element) if len(element) <= LONGEST_TOKEN else map(_number, _read(element)))
+    least = _least(found)
+    return least + (None,) * (SLOTS - len(least))
+
+
+def numbers(q: str) -> tuple[int, ...]:
+    """The numbers (signed 32 bits) that a person's slots must all hold to answer the query, ascending, at most six."""
+    return _least({_number(key) for key in _read(q)})
+
+
+def seeks(q: str) -> tuple[dict[str, int], ...]:
+    """The index seeks whose union holds every person that answers the query: column → number, all equal at once.
+
+    Empty for a query without a letter. One key gives six seeks, more keys give six on two of them.
+    """
+    wanted = numbers(q)
+    if not wanted:
+        return ()
+    if len(wanted) == 1:
+        return tuple({column: wanted[0]} for column in SLOT_COLUMNS)
+    first, second = wanted[:2]
+    return (
+        {"name1": first, "name2": second},
+        {"name2": first, "name3": second},
+        {"name3": second, "name1": first},
+        # Few rows have more than three keys: there one key is enough to seek by.
+        *({column: second} for column in SLOT_COLUMNS[3:]),
+    )
+
+
+def matches(q: str, found: tuple[str, ...]) -> bool:
+    """Whether a person with these `tokens` answers the query: every key of it is there, in whatever order."""
+    return set(_read(q)) <= set(found)
+
+
+def _least(found: set[int]) -> tuple[int, ...]:
+    return tuple(sorted(found)[:SLOTS])
+
+
+def _number(key: str) -> int:
+    return crc32(key.encode()) - (1 << 31)
+
+
+@lru_cache(maxsize=CACHED)
+def _numbers(element: str) -> tuple[int, ...]:
+    return tuple(_number(key) for key in _read(element))
+
+
+@lru_cache(maxsize=CACHED)
+def _keys(element: str) -> tuple[str, ...]:
+    return _read(element)
+
+
+def _read(text: str) -> tuple[str, ...]:
+    words = WORD.findall(NASAL_APART.sub(r"\1", _plain(text[:LONGEST_NAME])))
+    named = [word for word in words if word not in PARTICLES] or words
+    return tuple(_key(word[:LONGEST_TOKEN]) for word in named)
+
+
+def _plain(text: str) -> str:
+    """Capitals without accents; marks inside words gone."""
+    if text.isascii():
+        return text.translate(GLUED).upper()
+    decomposed = unicodedata.normalize("NFKD", text.translate(GLUED)).upper().translate(LETTERS)
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
+@lru_cache(maxsize=CACHED)
+def _key(word: str) -> str:
+    if MIXED.match(word):
+        word = word.replace("1", "I").replace("0", "O")
+    key = MISSPELT.get(word, word)
+    for pattern, replacement in _COMPILED:
+        key = pattern.sub(replacement, key)
+    return key or word
+
+
+def _misspelt() -> dict[str, str]:
+    text = files("app.population").joinpath("data", "prenoms_misspelt.csv").read_text(encoding="utf-8")
+    return {line["misspelt"]: line["standard"] for line in csv.DictReader(text.splitlines())}
+
+
+MISSPELT = _misspelt()
