@@ -77,31 +77,31 @@ def name_key(text: str) -> str:
     return " ".join(_keys(text) if len(text) <= LONGEST_TOKEN else _read(text))
 
 
-def tokens(nom: str | None, postnom: str | None, prenom: str | None) -> tuple[str, ...]:
-    """The distinct keys of a person's three name elements, sorted."""
+def tokens(*elements: str | None) -> tuple[str, ...]:
+    """The distinct keys of a person's name elements (nom, postnom, prenom; None where missing), sorted."""
     found: set[str] = set()
-    for element in (nom, postnom, prenom):
+    for element in elements:
         if element:
             found.update(_keys(element) if len(element) <= LONGEST_TOKEN else _read(element))
     return tuple(sorted(found))
 
 
-def search_key(nom: str | None, postnom: str | None, prenom: str | None) -> str:
+def search_key(*elements: str | None) -> str:
     """The keys joined by spaces, with one before and after (`" KALALA MUTUBU "`), so that `LIKE '% KALALA %'` finds
     whole keys only; empty for a person without a name."""
-    found = tokens(nom, postnom, prenom)
+    found = tokens(*elements)
     return f" {' '.join(found)} " if found else ""
 
 
 @lru_cache(maxsize=256)
-def slots(nom: str | None, postnom: str | None, prenom: str | None) -> tuple[int | None, ...]:
+def slots(*elements: str | None) -> tuple[int | None, ...]:
     """The `SLOTS` integers of a person row (columns name1 … name6): numbers ascending, then None.
 
     The small cache is for callers that fill one column after the other. Of a name of more than six keys the six
     least numbers stand for it, on both sides of a search.
     """
     found: set[int] = set()
-    for element in (nom, postnom, prenom):
+    for element in elements:
         if element:
             found.update(_numbers(element) if len(element) <= LONGEST_TOKEN else map(_number, _read(element)))
     least = _least(found)

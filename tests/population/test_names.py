@@ -36,13 +36,13 @@ ON_WHOLE_NAMES = {
 }
 
 
-def found(q: str, nom: str | None, postnom: str | None, prenom: str | None) -> bool:
+def found(q: str, *name: str | None) -> bool:
     """What the database does: some index seek gives the row, all numbers stand in it, the keys confirm."""
-    row = slots(nom, postnom, prenom)
+    row = slots(*name)
     seen = dict(zip(SLOT_COLUMNS, row, strict=True))
     by_index = any(all(seen[column] == value for column, value in seek.items()) for seek in seeks(q))
-    answer = by_index and set(numbers(q)) <= set(row) and matches(q, tokens(nom, postnom, prenom))
-    whole = search_key(nom, postnom, prenom)
+    answer = by_index and set(numbers(q)) <= set(row) and matches(q, tokens(*name))
+    whole = search_key(*name)
     assert answer == (
         bool(q) and bool(name_key(q)) and all(f" {key} " in whole for key in name_key(q).split())
     )
