@@ -122,14 +122,28 @@ def first_values(operation: Operation) -> dict[str, Any]:
     return shown
 
 
+def _witness_order(write: Write) -> tuple[str, str]:
+    return write.by or "", write.role
+
+
 def add(registers: Registers, writes: Mapping[str, Write]) -> set[str]:
-    """Add writes to `registers` in place and return the names of those that changed; idempotent on (dot, line)."""
+    """Add writes to `registers` in place and return the names of those that changed; idempotent on (dot, line).
+
+    One line sealed in two batches whose headers name two persons is one write: the lesser name stays on every node.
+    """
     changed: set[str] = set()
     for name, write in writes.items():
         held = registers.setdefault(name, [])
-        if not any(each.dot == write.dot and each.line == write.line for each in held):
+        same = next(
+            (at for at, each in enumerate(held) if each.dot == write.dot and each.line == write.line), None
+        )
+        if same is None:
             held.append(write)
-            changed.add(name)
+        elif _witness_order(write) < _witness_order(held[same]):
+            held[same] = write
+        else:
+            continue
+        changed.add(name)
     return changed
 
 

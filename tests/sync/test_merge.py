@@ -338,6 +338,19 @@ def test_parents_that_have_not_come_are_named_until_they_come() -> None:
     assert shown(second) == {"phone": "2", "sex": "F"}
 
 
+def test_one_line_sealed_in_two_batches_is_one_write_with_one_author_everywhere() -> None:
+    once = entered("a1", {"phone": "1"})
+    twice = [{name: write._replace(by=by) for name, write in once.writes().items()} for by in ("x", "y")]
+    states = []
+    for order in (twice, twice[::-1]):
+        registers: Registers = {}
+        for writes in order:
+            merge.add(registers, writes)
+        states.append(merge.pack(registers))
+    assert states[0] == states[1]
+    assert [row[3] for row in states[0]["phone"]] == ["x"]
+
+
 # Equality -----------------------------------------------------------------------------------------------------------
 
 
