@@ -39,7 +39,8 @@ _MONTHS = _Months()
 def make_cells(territory: Territory) -> Cell:
     """The counting of all kinds: `cells(kind, clean values, area code)` gives (rollup, key, 1) for each cell.
 
-    The key is in the order of the rollup's primary key. An area outside the territory counts in commune '' and quartier ''. Other kinds count for nothing.
+    The key is in the order of the rollup's primary key. An area outside the territory counts in commune '' and
+    quartier ''. Other kinds count for nothing.
     """
     places = _places(territory)
     counters: Mapping[str, Callable[[Values, Place], Iterable[Count]]] = {

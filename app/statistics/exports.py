@@ -1,0 +1,161 @@
+"""A table of figures as a French CSV file: `;`, decimal comma, UTF-8 with BOM, CRLF (RFC 4180 otherwise).
+
+The first line holds the column names; after the rows come an empty line and lines beginning with `#` that say what the
+figures are. It shows exactly what the API shows: whatever was withheld there is empty here."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from app.clock import KINSHASA, moment
+from app.statistics.figures import UNKNOWN, Figures
+from app.territory.places import Territory
+
+BOM = "\ufeff"
+FICTITIOUS = "DONNÉES FICTIVES"
+UNSAID = "inconnu"
+# What a spreadsheet would take for a formula (OWASP, CSV injection).
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+COLUMNS = {
+    "commune": "Commune (code)",
+    "quartier": "Quartier (code)",
+    "year": "Année",
+    "month": "Mois",
+    "delay": "Délai",
+    "sex": "Sexe",
+    "mode": "Mode de déclaration",
+    "age_group": "Groupe d'âges",
+    "nationality_group": "Groupe de nationalité",
+    "births": "Naissances",
+    "persons": "Personnes",
+    "households": "Ménages",
+    "contacted": "Chefs de ménage contactés",
+    "refused": "Refus",
+    "under18": "Mineurs (moins de 18 ans)",
+    "under18_no_act": "Mineurs sans acte de naissance",
+    "refusal_rate": "Taux de refus (refus ÷ contactés)",
+    "persons_per_household": "Personnes par ménage (personnes ÷ ménages)",
+    "under18_no_act_rate": "Part des mineurs sans acte (sans acte ÷ mineurs)",
+}
+WORDS = {
+    "delay": {"in_delay": "dans le délai", "out_of_delay": "hors délai", "undetermined": "indéterminé"},
+    "sex": {"F": "féminin", "M": "masculin"},
+    "mode": {
+        "direct": "directe",
+        "procuration": "procuration",
+        "judgment": "jugement",
+        "transcription": "transcription",
+        "other": "autre",
+    },
+    "nationality_group": {
+        "national": "congolaise",
+        "foreign": "étrangère",
+        "indeterminate": "indéterminée",
+    },
+}
+NAMES = {"commune": "Commune (nom)", "quartier": "Quartier (nom)"}
+WITHHELD = "Effectif masqué"
+TITLES = {
+    "births": "Naissances inscrites",
+    "population": "Population résidente",
+    "census": "Résultats du recensement",
+}
+FILES = {"births": "naissances", "population": "population", "census": "recensement"}
+
+
+def csv_name(figures: Figures, *, fictitious: bool) -> str:
+    """The file's name, in ASCII."""
+    return f"{FILES[figures.name]}{'-DONNEES-FICTIVES' if fictitious else ''}.csv"
+
+
+def write_csv(figures: Figures, territory: Territory, *, fictitious: bool) -> str:
+    """The whole file as text, its BOM included."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
+    for line in _lines(figures, territory, fictitious):
+        writer.writerow([_guarded(cell) for cell in line])
+    return BOM + text.getvalue()
+
+
+def _lines(figures: Figures, territory: Territory, fictitious: bool) -> Iterator[list[str]]:
+    warning = [FICTITIOUS] if fictitious else []
+    values = [*figures.counts, *figures.ratios]
+    head = [title for name in figures.by for title in _titles(name)]
+    yield [*head, *(COLUMNS[name] for name in values), WITHHELD, *(["Avertissement"] if fictitious else [])]
+    for row in figures.rows:
+        places = [cell for name in figures.by for cell in _dimension(name, row[name], territory)]
+        withheld = "oui" if row.get("suppressed") else ""
+        yield [*places, *(_number(row[name]) for name in values), withheld, *warning]
+    yield []
+    yield ["# Tableau", TITLES[figures.name]]
+    if fictitious:
+        yield ["# Avertissement", FICTITIOUS]
+    yield ["# Définition", figures.definition]
+    yield ["# Données reçues jusqu'au", _moment(figures.cutoff)]
+    yield ["# Ventilations", ", ".join(figures.by) or "aucune"]
+    filters = [f"{name}={value}" for name, value in figures.filters.items()]
+    yield ["# Filtres", ", ".join(filters) or "aucun"]
+    yield ["# Version du territoire", territory.version or UNSAID]
+    if any(row.get("suppressed") for row in figures.rows):
+        yield [
+            "# Effectifs masqués",
+            "Les petits effectifs, et les rapports qui en dépendent, ne sont pas montrés.",
+        ]
+
+
+def _titles(dimension: str) -> list[str]:
+    return [COLUMNS[dimension], NAMES[dimension]] if dimension in NAMES else [COLUMNS[dimension]]
+
+
+def _dimension(name: str, value: Any, territory: Territory) -> list[str]:
+    if name in NAMES:
+        names = territory.commune_names if name == "commune" else territory.quartier_names
+        return [UNSAID, UNSAID] if value is None else [value, names.get(value, UNSAID)]
+    if value is None or value == UNKNOWN:
+        return [UNSAID]
+    if name == "age_group":
+        return [_age(value)]
+    return [WORDS[name].get(value, value) if name in WORDS else str(value)]
+
+
+def _age(group: str) -> str:
+    """In words: a spreadsheet reads « 5-9 » as the fifth of September."""
+    return f"{group[:-1]} ans et plus" if group.endswith("+") else f"{group.replace('-', ' à ')} ans"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int) else f"{value:.6f}".rstrip("0").rstrip(".").replace(".", ",")
+
+
+def _moment(cutoff: str | None) -> str:
+    if cutoff is None:
+        return "rien n'est arrivé"
+    local = moment(cutoff).astimezone(KINSHASA)
+    return f"{local:%d/%m/%Y à %H:%M:%S} (heure de Kinshasa)"
+
+
+def _guarded(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(FORMULA) else cell
+
+
+def csv_wanted(accept: str, form: str | None) -> bool:
+    """Whether the answer is CSV: `form` ("csv" or "json") decides, else the Accept header names text/csv above JSON."""
+    if form is not None:
+        return form == "csv"
+    weights = dict(_weighed(part) for part in accept.split(","))
+    return weights.get("text/csv", 0.0) > weights.get("application/json", 0.0)
+
+
+def _weighed(part: str) -> tuple[str, float]:
+    media, _, parameters = part.strip().lower().partition(";")
+    weight = parameters.replace(" ", "").removeprefix("q=")
+    try:
+        return media.strip(), float(weight) if "q=" in parameters else 1.0
+    except ValueError:
+        return media.strip(), 0.0
