@@ -1,13 +1,14 @@
-"""How folded households and persons become rows: their area of the feed and the derived search column.
+"""How folded households and persons become rows: their area of the feed and the numbers a name is searched by.
 
 Knows neither the fold nor a request; the door applies it."""
 
 from __future__ import annotations
 
-import unicodedata
+from collections.abc import Callable
 
 from app.ledger.projection import Projection, Values
 from app.population import tables
+from app.population.names import SLOT_COLUMNS, slots
 
 
 def household_area(values: Values, _grant_commune: str | None) -> str | None:
@@ -19,19 +20,21 @@ def household_area(values: Values, _grant_commune: str | None) -> str | None:
     return f"commune:{commune}" if commune is not None else None
 
 
-def person_search(values: Values) -> str | None:
-    """What the three name elements are searched by; None for a person without a name."""
-    written = " ".join(values[name] for name in ("nom", "postnom", "prenom") if name in values)
-    if not written:
-        return None
-    if not written.isascii():
-        written = unicodedata.normalize("NFKD", written).encode("ascii", "ignore").decode()
-    return " ".join(sorted(written.lower().split())) or None
+def _slot(place: int) -> Callable[[Values], int | None]:
+    def compute(values: Values) -> int | None:
+        get = values.get
+        return slots(get("nom"), get("postnom"), get("prenom"))[place]
+
+    return compute
 
 
 PROJECTIONS = [
     Projection("household", tables.household, area=household_area),
     Projection(
-        "person", tables.person, follows="household", followed="household", derived={"search": person_search}
+        "person",
+        tables.person,
+        follows="household",
+        followed="household",
+        derived={name: _slot(place) for place, name in enumerate(SLOT_COLUMNS)},
     ),
 ]

@@ -6,6 +6,10 @@ import sqlalchemy as sa
 
 from app.database import Id
 from app.ledger.tables import register_table
+from app.population.names import SLOT_COLUMNS
+
+# A name of three keys is found by any two of them in one seek; few names have more (the partial indexes).
+SEARCH_PAIRS = (("name1", "name2"), ("name2", "name3"), ("name3", "name1"))
 
 household = register_table(
     "household",
@@ -46,5 +50,16 @@ person = register_table(
     sa.Column("birth_act", sa.Text),
     sa.Column("birth_act_ref", sa.Text),
     sa.Column("status", sa.Text),
-    sa.Column("search", sa.Text, comment="app.population.names.search_key of the three name elements"),
+    # The numbers of the keys of the three name elements (app.population.names.slots), ascending, then nulls.
+    *(sa.Column(name, sa.Integer) for name in SLOT_COLUMNS),
+    *(sa.Index(f"ix_person_{first}", first, second) for first, second in SEARCH_PAIRS),
+    *(
+        sa.Index(
+            f"ix_person_{name}",
+            name,
+            sqlite_where=sa.text(f"{name} IS NOT NULL"),
+            postgresql_where=sa.text(f"{name} IS NOT NULL"),
+        )
+        for name in SLOT_COLUMNS[3:]
+    ),
 )

@@ -72,12 +72,12 @@ def _person() -> None:
         sa.Column("birth_act", sa.Text(), nullable=True),
         sa.Column("birth_act_ref", sa.Text(), nullable=True),
         sa.Column("status", sa.Text(), nullable=True),
-        sa.Column(
-            "search",
-            sa.Text(),
-            nullable=True,
-            comment="app.population.names.search_key of the three name elements",
-        ),
+        sa.Column("name1", sa.Integer(), nullable=True),
+        sa.Column("name2", sa.Integer(), nullable=True),
+        sa.Column("name3", sa.Integer(), nullable=True),
+        sa.Column("name4", sa.Integer(), nullable=True),
+        sa.Column("name5", sa.Integer(), nullable=True),
+        sa.Column("name6", sa.Integer(), nullable=True),
         sa.Column("extra", sa.Text(), nullable=True),
         sa.Column("origin", sa.Integer(), nullable=False),
         sa.Column("n", sa.BigInteger(), nullable=False),
@@ -89,3 +89,10 @@ def _person() -> None:
     )
     op.create_index("ix_person_feed", "person", ["area", "seq", "id"], unique=False)
     op.create_index(op.f("ix_person_household"), "person", ["household"], unique=False)
+    for first, second in (("name1", "name2"), ("name2", "name3"), ("name3", "name1")):
+        op.create_index(f"ix_person_{first}", "person", [first, second], unique=False)
+    for name in ("name4", "name5", "name6"):
+        given = sa.text(f"{name} IS NOT NULL")
+        op.create_index(
+            f"ix_person_{name}", "person", [name], unique=False, sqlite_where=given, postgresql_where=given
+        )
