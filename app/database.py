@@ -50,12 +50,22 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._writing = threading.RLock()
         if self.is_sqlite:
-            self.engine = sa.create_engine(self.url, pool_size=8, max_overflow=32, connect_args={"check_same_thread": False})
+            self.engine = sa.create_engine(
+                self.url,
+                pool_size=8,
+                max_overflow=32,
+                hide_parameters=True,
+                connect_args={"check_same_thread": False},
+            )
             sa.event.listen(self.engine, "connect", _prepare_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
         else:
             self.engine = sa.create_engine(
-                self.url.set(drivername="postgresql+psycopg"), pool_size=8, max_overflow=32, pool_pre_ping=True
+                self.url.set(drivername="postgresql+psycopg"),
+                pool_size=8,
+                max_overflow=32,
+                hide_parameters=True,
+                pool_pre_ping=True,
             )
 
     @contextmanager
@@ -78,7 +88,9 @@ class Database:
         """One consistent snapshot; nothing is written."""
         with self.engine.connect() as connection:
             if not self.is_sqlite:
-                connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                connection = connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
             with connection.begin():
                 yield connection
 
@@ -117,4 +129,3 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: sa.Connection) -> None:
     write = connection.get_execution_options().get("mboka_write")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-

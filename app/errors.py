@@ -58,11 +58,25 @@ def problem(code: str, status: int, title: str, advice: str = "") -> ProblemType
     return ProblemType(code, status, title, advice)
 
 
-INVALID_INPUT = problem("invalid_input", 422, "Donnée non valable", "Corrigez les champs indiqués et renvoyez.")
-UNREADABLE_BODY = problem("unreadable_body", 400, "Corps de requête illisible", "Envoyez du JSON valable en UTF-8.")
+INVALID_INPUT = problem(
+    "invalid_input", 422, "Donnée non valable", "Corrigez les champs indiqués et renvoyez."
+)
+UNREADABLE_BODY = problem(
+    "unreadable_body", 400, "Corps de requête illisible", "Envoyez du JSON valable en UTF-8."
+)
 TOO_LARGE = problem("too_large", 413, "Envoi trop volumineux", "Envoyez moins de données à la fois.")
 NOT_FOUND = problem("not_found", 404, "Introuvable", "Vérifiez l'adresse ou l'identifiant.")
 METHOD_NOT_ALLOWED = problem("method_not_allowed", 405, "Opération non prévue à cette adresse")
-INTERNAL = problem("internal", 500, "Erreur du serveur", "Rien n'a été enregistré. Réessayez ; si l'erreur revient, prévenez l'administrateur.")
+INTERNAL = problem(
+    "internal",
+    500,
+    "Erreur du serveur",
+    "Rien n'a été enregistré. Réessayez ; si l'erreur revient, prévenez l'administrateur.",
+)
 BUSY = problem("busy", 503, "Serveur occupé", "Réessayez dans quelques secondes.")
-DISK_FULL = problem("disk_full", 507, "Disque plein", "Rien n'a été enregistré. Prévenez l'administrateur ; gardez vos données.")
+DISK_FULL = problem(
+    "disk_full",
+    507,
+    "Disque plein",
+    "Rien n'a été enregistré. Prévenez l'administrateur ; gardez vos données.",
+)

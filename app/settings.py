@@ -19,20 +19,37 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MBOKA_", frozen=True, extra="ignore")
 
     data: Path = Field(description="Directory of the node: database, keys, configuration.")
-    database_url: str = Field("", description="PostgreSQL address; empty = SQLite file mboka.db in the directory.")
+    database_url: str = Field(
+        "", description="PostgreSQL address; empty = SQLite file mboka.db in the directory."
+    )
+    public_url: str = Field(
+        "", description="Address tablets use for this server; empty = the one it last served on."
+    )
     session_hours: float = Field(8.0, gt=0, description="Life of an officer's session, in hours.")
     device_session_minutes: float = Field(720.0, gt=0, description="Life of a tablet's session, in minutes.")
     invitation_minutes: float = Field(15.0, gt=0, description="Life of an enrolment code, in minutes.")
     invitation_tries: int = Field(5, gt=0, description="Wrong proofs allowed before a code is closed.")
-    grant_days: int = Field(365, gt=0, description="Life of a device's grant, in days; renewed at each session.")
-    accepting: int = Field(4, gt=0, description="Batches accepted at the same time; more get 503 with Retry-After.")
+    grant_days: int = Field(
+        365, gt=0, description="Life of a device's grant, in days; renewed at each session."
+    )
+    accepting: int = Field(
+        4, gt=0, description="Batches accepted at the same time; more get 503 with Retry-After."
+    )
     waiting: int = Field(64, gt=0, description="Batches that may wait for their turn before 503 is answered.")
-    relay_seconds: float = Field(30.0, gt=0, description="Pause between two relays to the province, in seconds.")
+    relay_seconds: float = Field(
+        30.0, gt=0, description="Pause between two relays to the province, in seconds."
+    )
     relay_bytes: int = Field(4 << 20, gt=0, description="Most batch bytes in one bundle to the province.")
-    login_tries: int = Field(10, gt=0, description="Wrong passwords per person and quarter of an hour before 429.")
-    suppress_below: int = Field(5, ge=1, description="Planners see null for counts from 1 to this number less one.")
+    login_tries: int = Field(
+        10, gt=0, description="Wrong passwords per person and quarter of an hour before 429."
+    )
+    suppress_below: int = Field(
+        5, ge=1, description="Planners see null for counts from 1 to this number less one."
+    )
     suppress_nationality_below: int = Field(10, ge=1, description="The same for counts by nationality.")
-    clock_ahead_hours: float = Field(24.0, gt=0, description="Lead over the province's clock from which registration stops.")
+    clock_ahead_hours: float = Field(
+        24.0, gt=0, description="Lead over the province's clock from which registration stops."
+    )
     log_level: str = Field("INFO", description="Least level of the log: DEBUG, INFO, WARNING or ERROR.")
 
     @property

@@ -272,8 +272,9 @@ def checker(kind: str, field: str, codes: Codes) -> Callable[[Any], bool]:
     if found.type == "text":
         return _is_text
     if found.type in ("enum", "code"):
-        listed = found.values if found.type == "enum" else codes.get(found.codes or "")
-        if listed is not None:
+        known = codes.get(found.codes or "") if found.type == "code" else ()
+        if isinstance(known, tuple | frozenset):
+            listed = found.values.union(known)
             return lambda value: type(value) is str and value in listed
     fits = _FITS[found.type]
     return lambda value: fits(found, value, codes)

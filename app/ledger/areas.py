@@ -82,6 +82,11 @@ class Areas:
         if not codes:
             return {}
         ids = sorted(self._ids[code] for code in codes)
-        statement = area.update().where(area.c.id.in_(ids)).values(seq=area.c.seq + 1).returning(area.c.id, area.c.seq)
+        statement = (
+            area.update()
+            .where(area.c.id.in_(ids))
+            .values(seq=area.c.seq + 1)
+            .returning(area.c.id, area.c.seq)
+        )
         numbers = {row.id: row.seq for row in connection.execute(statement)}
         return {code: (self._ids[code], numbers[self._ids[code]]) for code in codes}

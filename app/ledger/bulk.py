@@ -23,7 +23,9 @@ def lock_door(connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER})")
 
 
-def insert_rows(connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
+def insert_rows(
+    connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: list[tuple[Any, ...]]
+) -> None:
     """Insert all rows (COPY for many on PostgreSQL, one executemany otherwise). Raises sa.exc.IntegrityError on a key taken."""
     if not rows:
         return
@@ -49,7 +51,12 @@ def _copy(connection: sa.Connection, statement: str, rows: list[tuple[Any, ...]]
 
 
 def update_rows(
-    connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: list[tuple[Any, ...]], *, key: Sequence[str]
+    connection: sa.Connection,
+    table: sa.Table,
+    columns: Sequence[str],
+    rows: list[tuple[Any, ...]],
+    *,
+    key: Sequence[str],
 ) -> None:
     """Update whole rows: each tuple is the values of `columns` followed by those of `key`."""
     if not rows:
@@ -71,16 +78,23 @@ def add_cells(connection: sa.Connection, table: sa.Table, cells: Mapping[tuple[A
     conflict = ", ".join(f'"{c}"' for c in keys)
     tail = f'ON CONFLICT ({conflict}) DO UPDATE SET "{count}" = "{table.name}"."{count}" + excluded."{count}"'
     if is_postgresql(connection):
-        types = [c.type.compile(dialect=connection.dialect).split("(")[0] for c in [*table.primary_key.columns, table.c[count]]]
+        types = [
+            c.type.compile(dialect=connection.dialect).split("(")[0]
+            for c in [*table.primary_key.columns, table.c[count]]
+        ]
         arrays = ", ".join(f"%s::{t}[]" for t in types)
         columns = tuple(list(column) for column in zip(*rows, strict=True))
-        connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) SELECT * FROM unnest({arrays}) {tail}', columns)
+        connection.exec_driver_sql(
+            f'INSERT INTO "{table.name}" ({names}) SELECT * FROM unnest({arrays}) {tail}', columns
+        )
         return
     marks = ", ".join("?" * (len(keys) + 1))
     connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks}) {tail}', rows)
 
 
-def rows_by_id(connection: sa.Connection, table: sa.Table, ids: Collection[str], **equal: Any) -> dict[str, Mapping[str, Any]]:
+def rows_by_id(
+    connection: sa.Connection, table: sa.Table, ids: Collection[str], **equal: Any
+) -> dict[str, Mapping[str, Any]]:
     """The rows with these ids as mappings, keyed by id."""
     if not ids:
         return {}

@@ -63,7 +63,14 @@ class Envelope:
 class Door:
     """The one way in of a server. One instance per process; safe for threads."""
 
-    def __init__(self, database: Database, identity: Identity, clock: SteadyClock, registry: Registry, territory: Territory) -> None:
+    def __init__(
+        self,
+        database: Database,
+        identity: Identity,
+        clock: SteadyClock,
+        registry: Registry,
+        territory: Territory,
+    ) -> None:
         self.database = database
         self.identity = identity
         self.clock = clock
@@ -83,7 +90,9 @@ class Door:
 
     # -- batches of devices ------------------------------------------------------------------------------------
 
-    def verify(self, connection: sa.Connection, data: bytes, signature: str, grant: str | None = None) -> Envelope:
+    def verify(
+        self, connection: sa.Connection, data: bytes, signature: str, grant: str | None = None
+    ) -> Envelope:
         """Check who signed these bytes. Raises `bad_signature` (400), `grant_required` or `unknown_device` (401)."""
         try:
             kid = detached_kid(signature)
@@ -115,6 +124,11 @@ class Door:
         """Take verified batches (a bundle) in the caller's transaction, in the order given."""
         return [self._take(connection, envelope, _read(envelope)) for envelope in envelopes]
 
+    def sender(self, dev: str) -> Sender | None:
+        """A device this node knows; None for any other."""
+        with self.database.read() as connection:
+            return self._sender(connection, dev)
+
     def _sender(self, connection: sa.Connection, dev: str) -> Sender | None:
         found = self._senders.get(dev) or sender_of(connection, dev)
         if found is None and dev == self.identity.dev:
@@ -131,7 +145,15 @@ class Door:
 
     def _self(self) -> Sender:
         areas = (self.standing.commune,) if self.standing.commune else ()
-        return Sender(self.identity.dev, self.identity.key.public, self.standing.role, "", areas, "", self.standing.grant)
+        return Sender(
+            self.identity.dev,
+            self.identity.key.public,
+            self.standing.role,
+            "",
+            areas,
+            "",
+            self.standing.grant,
+        )
 
     def _take(self, connection: sa.Connection, envelope: Envelope, readable: Batch | str) -> Receipt:
         bulk.lock_door(connection)
@@ -140,7 +162,10 @@ class Door:
         at = self.clock.received_at()
         if isinstance(readable, str):
             return self._set_aside(connection, envelope, readable, at)
-        if connection.execute(sa.select(batch.c.id).where(batch.c.sha256 == envelope.sha256)).scalar() is not None:
+        if (
+            connection.execute(sa.select(batch.c.id).where(batch.c.sha256 == envelope.sha256)).scalar()
+            is not None
+        ):
             return self._receipt_own(connection, envelope, readable.header, at)
         dispositions, local = self._fold(connection, envelope, readable, at)
         header = readable.header
@@ -148,7 +173,9 @@ class Door:
         self._keep(connection, envelope, header, local, at, receipt)
         return receipt
 
-    def _receipt(self, envelope: Envelope, header: Header | None, dispositions: Mapping[str, Disposition], at: str) -> Receipt:
+    def _receipt(
+        self, envelope: Envelope, header: Header | None, dispositions: Mapping[str, Disposition], at: str
+    ) -> Receipt:
         text = orjson.dumps(
             {
                 "node": self.identity.dev,
@@ -161,7 +188,9 @@ class Door:
                 "dispositions": dispositions,
             }
         )
-        return Receipt(text.decode(), sign_detached(self.identity.key, text, kid=self.identity.dev, typ="receipt"))
+        return Receipt(
+            text.decode(), sign_detached(self.identity.key, text, kid=self.identity.dev, typ="receipt")
+        )
 
     def _receipt_own(self, connection: sa.Connection, envelope: Envelope, header: Header, at: str) -> Receipt:
         """A batch this server wrote itself comes back to it: it has everything, and says so."""
@@ -172,7 +201,9 @@ class Door:
 
     # -- this server's own operations --------------------------------------------------------------------------
 
-    def write(self, connection: sa.Connection, operations: Sequence[Mapping[str, Any]], *, by: str) -> dict[str, Disposition]:
+    def write(
+        self, connection: sa.Connection, operations: Sequence[Mapping[str, Any]], *, by: str
+    ) -> dict[str, Disposition]:
         """Seal operations of this server and fold them in the caller's transaction.
 
         `operations` are protocol lines as mappings; `by` the officer's id. Gives {position: disposition} of those that
@@ -211,12 +242,16 @@ class Door:
 
     # -- folding and keeping -----------------------------------------------------------------------------------
 
-    def _fold(self, connection: sa.Connection, envelope: Envelope, readable: Batch, at: str) -> tuple[dict[str, Disposition], int]:
+    def _fold(
+        self, connection: sa.Connection, envelope: Envelope, readable: Batch, at: str
+    ) -> tuple[dict[str, Disposition], int]:
         header, sender = readable.header, envelope.sender
         local, held = _origin(connection, header)
         skip, forks = self._repeated(connection, readable, local, held, at)
         commune = sender.commune(self.territory.commune_of)
-        author = Author(sender.dev, header.ep, local, sender.role, commune, header.by, header.from_, header.to)
+        author = Author(
+            sender.dev, header.ep, local, sender.role, commune, header.by, header.from_, header.to
+        )
         fold = self._run(connection, author, readable.lines, skip, forks, at)
         if fold.quarantined:
             area = self.areas.id(self.areas.fallback(commune))
@@ -268,13 +303,25 @@ class Door:
                 skip[line.n] = {"status": "fork"}
                 dots.add(dot(header.dev, header.ep, line.n))
                 entities.extend((o.kind, o.id) for each in others if (o := each.line.operation) is not None)
-        fresh = dots - set(connection.execute(sa.select(fork.c.dot).where(fork.c.dot.in_(dots))).scalars()) if dots else set()
+        fresh = (
+            dots - set(connection.execute(sa.select(fork.c.dot).where(fork.c.dot.in_(dots))).scalars())
+            if dots
+            else set()
+        )
         if fresh:
-            connection.execute(fork.insert(), [{"dot": each, "dev": header.dev, "at": at} for each in sorted(fresh)])
+            connection.execute(
+                fork.insert(), [{"dot": each, "dev": header.dev, "at": at} for each in sorted(fresh)]
+            )
         return skip, entities
 
     def _keep(
-        self, connection: sa.Connection, envelope: Envelope, header: Header, local: int, at: str, receipt: Receipt | None
+        self,
+        connection: sa.Connection,
+        envelope: Envelope,
+        header: Header,
+        local: int,
+        at: str,
+        receipt: Receipt | None,
     ) -> None:
         prev = header.prev if header.prev and _HASH.fullmatch(header.prev) else None
         connection.execute(
@@ -292,14 +339,25 @@ class Door:
                 receipt_signature=receipt.signature if receipt else None,
             )
         )
-        self._contact(connection, envelope.sender.dev, at, gap=self._prev_differs(connection, header, local, prev, envelope.sha256))
+        self._contact(
+            connection,
+            envelope.sender.dev,
+            at,
+            gap=self._prev_differs(connection, header, local, prev, envelope.sha256),
+        )
 
     @staticmethod
-    def _prev_differs(connection: sa.Connection, header: Header, local: int, prev: str | None, sha256: str) -> bool:
-        near = sa.select(batch.c.from_n, batch.c.to_n, batch.c.sha256, batch.c.prev).where(batch.c.origin == local)
+    def _prev_differs(
+        connection: sa.Connection, header: Header, local: int, prev: str | None, sha256: str
+    ) -> bool:
+        near = sa.select(batch.c.from_n, batch.c.to_n, batch.c.sha256, batch.c.prev).where(
+            batch.c.origin == local
+        )
         before = near.where(batch.c.from_n < header.from_).order_by(batch.c.from_n.desc()).limit(1)
         after = near.where(batch.c.from_n == header.to + 1).limit(1)
-        for row in connection.execute(sa.union_all(sa.select(before.subquery()), sa.select(after.subquery()))):
+        for row in connection.execute(
+            sa.union_all(sa.select(before.subquery()), sa.select(after.subquery()))
+        ):
             if row.to_n == header.from_ - 1 and row.sha256 != prev:
                 return True
             if row.from_n == header.to + 1 and row.prev != sha256:
@@ -391,7 +449,9 @@ def _origin(connection: sa.Connection, header: Header) -> tuple[int, Ranges]:
     return int(key[0]), Ranges()
 
 
-def _aside(envelope: Envelope, header: Header | None, line: Line, reason: str, area: int | None, at: str) -> dict[str, Any]:
+def _aside(
+    envelope: Envelope, header: Header | None, line: Line, reason: str, area: int | None, at: str
+) -> dict[str, Any]:
     return {
         "dev": envelope.sender.dev,
         "ep": header.ep if header else None,

@@ -85,7 +85,16 @@ class Fold:
     """The fold of one batch. `run` may be called again on a fresh object with `probe=True` when an optimistic insertion
     met a key that exists already."""
 
-    def __init__(self, connection: sa.Connection, registry: Registry, areas: Areas, author: Author, *, at: str, probe: bool) -> None:
+    def __init__(
+        self,
+        connection: sa.Connection,
+        registry: Registry,
+        areas: Areas,
+        author: Author,
+        *,
+        at: str,
+        probe: bool,
+    ) -> None:
         self.connection = connection
         self.registry = registry
         self.areas = areas
@@ -135,7 +144,9 @@ class Fold:
             if operation.act not in FOLDED_ACTS:
                 dispositions[str(line.n)] = {"status": "deferred", "reason": "act_kept_for_later"}
                 continue
-            shape = shapes.get(operation.kind) or shapes.setdefault(operation.kind, self.registry.shape(operation.kind))
+            shape = shapes.get(operation.kind) or shapes.setdefault(
+                operation.kind, self.registry.shape(operation.kind)
+            )
             self._enter(shape, operation, line)
 
     def _enter(self, shape: Shape, operation: Operation, line: Line) -> None:
@@ -149,7 +160,9 @@ class Fold:
             made[identity] = Entry(shape, identity, [step])
         else:
             first = made.pop(identity, None)
-            self.changes[kind][identity] = Entry(shape, identity, [*(first.operations if first else ()), step])
+            self.changes[kind][identity] = Entry(
+                shape, identity, [*(first.operations if first else ()), step]
+            )
 
     def _load(self, forks: Iterable[Entity]) -> None:
         for kind, identity in forks:
@@ -193,7 +206,10 @@ class Fold:
                 else:
                     entry.registers = merge.unpack(orjson.loads(entry.before["registers"]))
         if unedited:
-            found = creation_writes(self.connection, [(e.shape.kind, e.id, e.before["origin"], e.before["n"]) for e in unedited if e.before])
+            found = creation_writes(
+                self.connection,
+                [(e.shape.kind, e.id, e.before["origin"], e.before["n"]) for e in unedited if e.before],
+            )
             for entry in unedited:
                 entry.registers = found[entry.shape.kind, entry.id]
 
@@ -203,7 +219,9 @@ class Fold:
         for n, operation, raw in entry.operations:
             named = dot(author.dev, author.ep, n)
             line = hashlib.sha256(raw).hexdigest()
-            writes = merge.writes_of(operation, dot=named, dev=author.dev, ep=author.ep, by=author.by, role=author.role, line=line)
+            writes = merge.writes_of(
+                operation, dot=named, dev=author.dev, ep=author.ep, by=author.by, role=author.role, line=line
+            )
             merge.add(registers, writes)
             if not operation.new and entry.before is None and not any(o.new for _, o, _ in entry.operations):
                 self.dispositions.setdefault(str(n), {"status": "deferred", "reason": "entity_not_arrived"})
@@ -238,23 +256,34 @@ class Fold:
             projection = entry.shape.projection
             target = (projection.followed or "", entry.clean[projection.follows or ""])
             leader = self.creations[target[0]].get(target[1]) or self.changes[target[0]].get(target[1])
-            entry.area = (leader.area if leader else elsewhere.get(target)) or self._kept_area(entry) or fallback
+            entry.area = (
+                (leader.area if leader else elsewhere.get(target)) or self._kept_area(entry) or fallback
+            )
         self._bring_followers()
 
     def _kept_area(self, entry: Entry) -> str | None:
         """Where nothing says better, an entity stays in the fallback area it was first put in."""
-        return self.areas.code(entry.before["area"]) if entry.before is not None and self.areas.is_fallback(entry.before["area"]) else None
+        return (
+            self.areas.code(entry.before["area"])
+            if entry.before is not None and self.areas.is_fallback(entry.before["area"])
+            else None
+        )
 
     def _areas_elsewhere(self, following: Iterable[Entry]) -> dict[Entity, str]:
         wanted: dict[str, set[str]] = defaultdict(set)
         for entry in following:
-            followed, target = entry.shape.projection.followed or "", entry.clean[entry.shape.projection.follows or ""]
+            followed, target = (
+                entry.shape.projection.followed or "",
+                entry.clean[entry.shape.projection.follows or ""],
+            )
             if target not in self.creations[followed] and target not in self.changes[followed]:
                 wanted[followed].add(target)
         found: dict[Entity, str] = {}
         for kind, ids in wanted.items():
             table = self.registry.shapes[kind].table
-            for identity, area in self.connection.execute(sa.select(table.c.id, table.c.area).where(table.c.id.in_(ids))):
+            for identity, area in self.connection.execute(
+                sa.select(table.c.id, table.c.area).where(table.c.id.in_(ids))
+            ):
                 found[kind, identity] = self.areas.code(area)
         return found
 
@@ -267,7 +296,9 @@ class Fold:
                 continue
             for shape in self.registry.followers(kind):
                 column = shape.table.c[shape.projection.follows or ""]
-                for row in self.connection.execute(sa.select(shape.table).where(column.in_(leaders))).mappings():
+                for row in self.connection.execute(
+                    sa.select(shape.table).where(column.in_(leaders))
+                ).mappings():
                     self._follow(shape, dict(row), leaders)
 
     def _follow(self, shape: Shape, row: Mapping[str, Any], leaders: Mapping[str, str]) -> None:
@@ -275,10 +306,14 @@ class Fold:
         if identity in self.changes[shape.kind] or identity in self.creations[shape.kind]:
             return
         clean = shape.clean_values(row)
-        area = shape.projection.area(clean, self.author.commune) or leaders[row[shape.projection.follows or ""]]
+        area = (
+            shape.projection.area(clean, self.author.commune) or leaders[row[shape.projection.follows or ""]]
+        )
         if self.areas.code(row["area"]) != area:
             extra = orjson.loads(row["extra"]) if row["extra"] else {}
-            self.changes[shape.kind][identity] = Entry(shape, identity, [], row, None, clean, extra, area, moved=True)
+            self.changes[shape.kind][identity] = Entry(
+                shape, identity, [], row, None, clean, extra, area, moved=True
+            )
 
     # -- writing -----------------------------------------------------------------------------------------------
 
@@ -302,7 +337,14 @@ class Fold:
             rows = []
             for entry in made.values():
                 area, seq = numbers[entry.area]
-                rows.append(shape.row(entry.id, entry.clean, entry.extra, (origin, entry.operations[0][0], area, seq, 1, None)))
+                rows.append(
+                    shape.row(
+                        entry.id,
+                        entry.clean,
+                        entry.extra,
+                        (origin, entry.operations[0][0], area, seq, 1, None),
+                    )
+                )
                 for name, key, count in cells_of(kind, entry.clean, entry.area):
                     self.cells[name][key] += count
             if shape.projection.yielding and self.probe:
@@ -331,7 +373,9 @@ class Fold:
     def _changed_row(self, entry: Entry, numbers: Mapping[str, tuple[int, int]]) -> tuple[Any, ...]:
         area, seq = numbers[entry.area]
         before = entry.before
-        registers = orjson.dumps(merge.pack(entry.registers)).decode() if entry.registers is not None else None
+        registers = (
+            orjson.dumps(merge.pack(entry.registers)).decode() if entry.registers is not None else None
+        )
         if before is None:
             system = (self.author.origin, entry.operations[0][0], area, seq, 1, registers)
             return entry.shape.row(entry.id, entry.clean, entry.extra, system)
@@ -340,9 +384,17 @@ class Fold:
         rev = before["rev"] + 1
         if before["area"] != area:
             left = self.areas.code(before["area"])
-            gone = {"area": before["area"], "seq": numbers[left][1], "id": entry.id, "kind": entry.shape.kind, "rev": rev}
+            gone = {
+                "area": before["area"],
+                "seq": numbers[left][1],
+                "id": entry.id,
+                "kind": entry.shape.kind,
+                "rev": rev,
+            }
             self.departures.append(gone)
-        return entry.shape.row(entry.id, entry.clean, entry.extra, (before["origin"], before["n"], area, seq, rev, registers))
+        return entry.shape.row(
+            entry.id, entry.clean, entry.extra, (before["origin"], before["n"], area, seq, rev, registers)
+        )
 
     def _count(self, kind: str, entry: Entry) -> None:
         if entry.before is not None:
@@ -362,7 +414,11 @@ class Fold:
         place = shape.order.index(name)
         keys = [row[place] for row in rows if row[place] is not None]
         column = shape.table.c[name]
-        taken = set(self.connection.execute(sa.select(column).where(column.in_(keys))).scalars()) if keys else set()
+        taken = (
+            set(self.connection.execute(sa.select(column).where(column.in_(keys))).scalars())
+            if keys
+            else set()
+        )
         kept = []
         for row in rows:
             if row[place] is not None and row[place] in taken:
@@ -379,7 +435,11 @@ class Fold:
         key = ("id", "kind") if shape.table is other else ("id",)
         tail = (short(shape.kind),) if shape.table is other else ()
         bulk.update_rows(
-            self.connection, shape.table, columns, [(*(row[p] for p in places), row[0], *tail) for row in rows], key=key
+            self.connection,
+            shape.table,
+            columns,
+            [(*(row[p] for p in places), row[0], *tail) for row in rows],
+            key=key,
         )
 
     # -- trays -------------------------------------------------------------------------------------------------
@@ -388,7 +448,10 @@ class Fold:
         edited = [e for changes in self.changes.values() for e in changes.values() if not e.moved]
         if not edited and not self.contested:
             return
-        open_now = {(e.shape.kind, e.id): trays.conflicts_of(e.shape.kind, e.registers or {}, self._forked()) for e in edited}
+        open_now = {
+            (e.shape.kind, e.id): trays.conflicts_of(e.shape.kind, e.registers or {}, self._forked())
+            for e in edited
+        }
         for entry in edited:
             for n, operation, _ in entry.operations:
                 names = {register_of(operation.kind, name).name for name in operation.set}
@@ -397,7 +460,9 @@ class Fold:
                     self.dispositions.setdefault(str(n), {"status": "conflict", "fields": fields})
         for entry, name in self.contested:
             open_now.setdefault((entry.shape.kind, entry.id), {})[name] = 1
-        places = {(e.shape.kind, e.id): self.areas.id(e.area) for e in [*edited, *(e for e, _ in self.contested)]}
+        places = {
+            (e.shape.kind, e.id): self.areas.id(e.area) for e in [*edited, *(e for e, _ in self.contested)]
+        }
         trays.replace_conflicts(self.connection, open_now, places, at=self.at)
 
     def _list_waiting(self) -> None:

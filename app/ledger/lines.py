@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import orjson
 import sqlalchemy as sa
 from backports import zstd
 
-from app.ledger.tables import batch, device, node, origin
+from app.ledger.tables import admitted, batch, device, node, origin
 from sync import merge
 from sync.protocol import Line, dot, read_batch
 
@@ -42,7 +43,9 @@ class StoredLine:
         return dot(self.dev, self.ep, self.line.n)
 
 
-def lines_at(connection: sa.Connection, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], list[StoredLine]]:
+def lines_at(
+    connection: sa.Connection, places: Iterable[tuple[int, int]]
+) -> dict[tuple[int, int], list[StoredLine]]:
     """The stored lines at (origin, n); two where the dot is forked. One statement, each batch decoded once."""
     wanted: dict[int, set[int]] = {}
     for local, n in places:
@@ -98,6 +101,8 @@ def roles_of(connection: sa.Connection, devs: Iterable[str]) -> dict[str, str]:
     wanted = set(devs)
     own = connection.execute(sa.select(node.c.dev, node.c.kind)).one()
     rows = connection.execute(sa.select(device.c.id, device.c.role).where(device.c.id.in_(wanted)))
-    roles = {row.id: row.role or "agent" for row in rows}
+    taken = connection.execute(sa.select(admitted.c.dev, admitted.c.claims).where(admitted.c.dev.in_(wanted)))
+    roles = {row.dev: str(orjson.loads(row.claims)["role"]) for row in taken}
+    roles.update((row.id, row.role or "agent") for row in rows)
     roles[own.dev] = "province" if own.kind in ("province", "both") else "node"
     return {dev: roles.get(dev, "agent") for dev in wanted}

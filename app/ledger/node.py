@@ -67,7 +67,9 @@ class Standing:
         self.grant: str | None = row["grant"]
         self.upstream_url: str | None = row["upstream_url"]
         self.upstream_node: str | None = row["upstream_node"]
-        self.upstream_key: dict[str, str] | None = json.loads(row["upstream_key"]) if row["upstream_key"] else None
+        self.upstream_key: dict[str, str] | None = (
+            json.loads(row["upstream_key"]) if row["upstream_key"] else None
+        )
         self.upstream_offset: float | None = row["upstream_offset"]
         self.relayed_at: str | None = row["relayed_at"]
         self.clock_confirmed_at: str | None = row["clock_confirmed_at"]
@@ -106,7 +108,9 @@ class SteadyClock:
     def __init__(self, clock: Clock, connection: sa.Connection) -> None:
         self.clock = clock
         self._lock = threading.Lock()
-        newest = connection.execute(sa.select(batch.c.received_at).order_by(batch.c.id.desc()).limit(1)).scalar()
+        newest = connection.execute(
+            sa.select(batch.c.received_at).order_by(batch.c.id.desc()).limit(1)
+        ).scalar()
         self.greatest: datetime | None = moment(newest) if newest else None
 
     def received_at(self) -> str:

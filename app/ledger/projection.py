@@ -29,7 +29,9 @@ def short(name: str) -> str:
 class Cell(Protocol):
     """A counting: what one row of a kind adds to the rollups (app.statistics provides it)."""
 
-    def __call__(self, kind: str, values: Values, area: str) -> Iterable[tuple[str, tuple[Any, ...], int]]: ...
+    def __call__(
+        self, kind: str, values: Values, area: str
+    ) -> Iterable[tuple[str, tuple[Any, ...], int]]: ...
 
 
 def no_cells(kind: str, values: Values, area: str) -> Iterable[tuple[str, tuple[Any, ...], int]]:
@@ -59,13 +61,15 @@ class Projection:
 class Shape:
     """A Projection made ready for the hot path: column order, checkers, split of values into columns and extra."""
 
-    def __init__(self, projection: Projection, codes: Mapping[str, frozenset[str]], *, kind: str | None = None) -> None:
+    def __init__(
+        self, projection: Projection, codes: Mapping[str, frozenset[str]], *, kind: str | None = None
+    ) -> None:
         self.projection = projection
         self.kind = kind or projection.kind
         self.table = projection.table
         derived = projection.derived
         catalogued = CATALOGUE[self.kind].fields if self.kind in CATALOGUE else {}
-        self.columns = tuple(c.name for c in self.table.columns)
+        self.columns = tuple(str(c.name) for c in self.table.columns)
         self.fields = tuple(c for c in self.columns if c in catalogued)
         self.derived = tuple((name, derived[name]) for name in self.columns if name in derived)
         self._checks = {f: checker(self.kind, f, codes) for f in self.fields}

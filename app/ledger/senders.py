@@ -15,13 +15,22 @@ from app.ledger.tables import admitted, device
 from sync.seal import BadSignature, PublicKey, check_grant
 
 GRANT_REQUIRED = problem(
-    "grant_required", 401, "Appareil inconnu de ce serveur", "Renvoyez avec l'en-tête Device-Grant donné à l'enrôlement."
+    "grant_required",
+    401,
+    "Appareil inconnu de ce serveur",
+    "Renvoyez avec l'en-tête Device-Grant donné à l'enrôlement.",
 )
 GRANT_REFUSED = problem(
-    "unknown_device", 401, "Autorisation d'appareil refusée", "L'autorisation ne vient pas de cette province ; enrôlez l'appareil."
+    "unknown_device",
+    401,
+    "Autorisation d'appareil refusée",
+    "L'autorisation ne vient pas de cette province ; enrôlez l'appareil.",
 )
 BAD_SIGNATURE = problem(
-    "bad_signature", 400, "Signature non valable", "Rien n'a été enregistré. Gardez le lot et renvoyez-le tel qu'il a été scellé."
+    "bad_signature",
+    400,
+    "Signature non valable",
+    "Rien n'a été enregistré. Gardez le lot et renvoyez-le tel qu'il a été scellé.",
 )
 
 
@@ -52,7 +61,9 @@ def sender_of(connection: sa.Connection, dev: str) -> Sender | None:
     if row is not None and row["key"]:
         areas = tuple(orjson.loads(row["areas"])) if row["areas"] else ()
         key = PublicKey.from_jwk(orjson.loads(row["key"]))
-        return Sender(dev, key, row["role"] or "agent", row["agent"] or "", areas, row["expires"] or "", row["grant"])
+        return Sender(
+            dev, key, row["role"] or "agent", row["agent"] or "", areas, row["expires"] or "", row["grant"]
+        )
     grant = connection.execute(sa.select(admitted.c.claims).where(admitted.c.dev == dev)).scalar()
     return from_claims(orjson.loads(grant)) if grant else None
 

@@ -131,7 +131,9 @@ conflict = sa.Table(
     sa.Column("id", Id, primary_key=True),
     sa.Column("register", sa.Text, primary_key=True),
     sa.Column("area", sa.Integer, sa.ForeignKey("area.id"), nullable=False),
-    sa.Column("weight", sa.Integer, nullable=False, comment="1 a person must decide, 0 a later visit may close it"),
+    sa.Column(
+        "weight", sa.Integer, nullable=False, comment="1 a person must decide, 0 a later visit may close it"
+    ),
     sa.Column("opened_at", sa.String(30), nullable=False),
     sa.Index("ix_conflict_area", "area"),
 )
@@ -202,7 +204,9 @@ def register_table(name: str, *columns: sa.Column[Any] | sa.Index | sa.Constrain
     fields = [c for c in columns if isinstance(c, sa.Column)]
     rest = [c for c in columns if not isinstance(c, sa.Column)]
     feed = sa.Index(f"ix_{name}_feed", "area", "seq", "id")
-    return sa.Table(name, METADATA, sa.Column("id", Id, primary_key=True), *fields, *system_columns(), feed, *rest)
+    return sa.Table(
+        name, METADATA, sa.Column("id", Id, primary_key=True), *fields, *system_columns(), feed, *rest
+    )
 
 
 device = register_table(
@@ -229,4 +233,3 @@ clock_confirmation = register_table(
 )
 
 other = register_table("other", sa.Column("kind", sa.Text, primary_key=True))
-

@@ -43,7 +43,9 @@ def replace_conflicts(
     """Make the list say `open_now` for these entities; a case that stays open keeps the day it was opened."""
     ids = sorted({identity for _, identity in open_now})
     held = connection.execute(
-        sa.select(conflict.c.kind, conflict.c.id, conflict.c.register, conflict.c.opened_at).where(conflict.c.id.in_(ids))
+        sa.select(conflict.c.kind, conflict.c.id, conflict.c.register, conflict.c.opened_at).where(
+            conflict.c.id.in_(ids)
+        )
     ).all()
     opened = {(row.kind, row.id, row.register): row.opened_at for row in held}
     kinds = {short(kind) for kind, _ in open_now}
@@ -68,7 +70,12 @@ def replace_conflicts(
 
 
 def list_waiting(
-    connection: sa.Connection, entries: Iterable[Entry], author: Author, dispositions: Mapping[str, Any], *, at: str
+    connection: sa.Connection,
+    entries: Iterable[Entry],
+    author: Author,
+    dispositions: Mapping[str, Any],
+    *,
+    at: str,
 ) -> set[int]:
     """List operations that came before their entity or before a parent named in `par`; gives the numbers of the latter."""
     rows: list[dict[str, Any]] = []
@@ -91,9 +98,16 @@ def list_waiting(
         if number in received.get((dev, ep), Ranges()):
             continue
         listed.add(n)
-        rows.append(_waits(entry, author, n, short(entry.shape.kind), at) | {"awaited_dev": dev, "awaited_ep": ep, "awaited_n": number})
+        rows.append(
+            _waits(entry, author, n, short(entry.shape.kind), at)
+            | {"awaited_dev": dev, "awaited_ep": ep, "awaited_n": number}
+        )
     if arrived_entities:
-        connection.execute(waiting.delete().where(waiting.c.entity.in_(sorted(arrived_entities)), waiting.c.awaited_dev.is_(None)))
+        connection.execute(
+            waiting.delete().where(
+                waiting.c.entity.in_(sorted(arrived_entities)), waiting.c.awaited_dev.is_(None)
+            )
+        )
     if rows:
         connection.execute(waiting.insert(), rows)
     return listed

@@ -1,0 +1,232 @@
+"""What a device pulls: the rows of its areas since a position, without a gap (protocol section 7)."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from app.errors import problem
+from app.ledger.areas import Areas
+from app.ledger.door import Door
+from app.ledger.history import forked_dots, live_values
+from app.ledger.projection import Shape
+from app.ledger.senders import Sender
+from app.ledger.tables import area, departure, origin
+from sync import merge
+from sync.catalogue import CATALOGUE, is_uuid4, register_of
+from sync.protocol import dot
+
+FEED_CHANGED = problem(
+    "feed_changed",
+    409,
+    "Le serveur a été restauré",
+    "Relisez tout depuis 0 ; gardez les anciennes fiches jusqu'à la fin et la file d'envoi telle quelle.",
+)
+BAD_POSITION = problem(
+    "bad_position", 400, "Position de lecture non valable", "Reprenez depuis la dernière position reçue."
+)
+AREA_NOT_GRANTED = problem(
+    "area_not_granted", 403, "Zone non accordée", "Cet appareil ne reçoit que ses propres zones."
+)
+
+POPULATION_KINDS = ("household", "person", "visit")
+CIVIL_KIND = "birth"
+PAGE_BYTES = 1 << 20
+LEAST_BYTES, MOST_BYTES = 16 << 10, 8 << 20
+MOST_VALUES = 32
+CHUNK = 500
+Position = tuple[int, str]
+
+
+def areas_of(sender: Sender, areas: Areas, communes: frozenset[str]) -> list[str]:
+    """The areas a grant opens: quartiers as named, a commune's quartiers and fallback, and the civil area for own births."""
+    found: set[str] = set()
+    for code in sender.areas:
+        if code in communes:
+            found.update(areas.of_commune(code))
+            found.add(f"civil:{code}")
+        elif areas.id(code) is not None:
+            found.add(code)
+            if commune := areas.commune(code):
+                found.add(f"civil:{commune}")
+    return sorted(found)
+
+
+def read_positions(after: Sequence[str], granted: Sequence[str]) -> dict[str, Position]:
+    """`after` parameters (`<area>:<number>` or `<area>:<number>,<id>`) → positions; none = all areas from 0."""
+    if not after:
+        return dict.fromkeys(granted, (0, ""))
+    positions: dict[str, Position] = {}
+    for each in after:
+        code, _, text = each.rpartition(":")
+        number, _, identity = text.partition(",")
+        if code not in granted:
+            raise AREA_NOT_GRANTED(f"Zone non accordée : {code or each}.")
+        if not number.isdecimal() or len(number) > 18 or (identity and not is_uuid4(identity)):
+            raise BAD_POSITION(f"Position non valable : {each[:80]}.")
+        positions[code] = (int(number), identity)
+    return positions
+
+
+class Feed:
+    """One page of `changes` for one device, read in one snapshot."""
+
+    def __init__(self, connection: sa.Connection, door: Door, sender: Sender) -> None:
+        self.connection = connection
+        self.door = door
+        self.sender = sender
+        self.origins = {
+            row.id: (row.dev, row.ep)
+            for row in connection.execute(sa.select(origin.c.id, origin.c.dev, origin.c.ep))
+        }
+        self.own = [identity for identity, (dev, _) in self.origins.items() if dev == sender.dev]
+        self.forked = forked_dots(connection)
+
+    def page(self, positions: Mapping[str, Position], limit_bytes: int) -> Iterator[bytes]:
+        """Lines of NDJSON, the last one `{"after", "more", "feed", "have"}`. Raises `feed_changed` beyond a counter."""
+        counters = self._counters(positions)
+        limit = min(max(limit_bytes, LEAST_BYTES), MOST_BYTES)
+        after: dict[str, int | str] = {}
+        lines: list[bytes] = []
+        size, more = 0, False
+        for code, position in positions.items():
+            reached: Position | None = None
+            if more:
+                after[code] = _text(position)
+                continue
+            for (seq, identity), line in self._rows(code, position):
+                if lines and size + len(line) > limit:
+                    more = True
+                    break
+                lines.append(line)
+                size += len(line)
+                reached = (seq, identity)
+            after[code] = _text(reached or position) if more else counters[code]
+        yield from lines
+        yield (
+            orjson.dumps({"after": after, "more": more, "feed": self.door.identity.feed, "have": self.have()})
+            + b"\n"
+        )
+
+    def _counters(self, positions: Mapping[str, Position]) -> dict[str, int]:
+        rows = self.connection.execute(
+            sa.select(area.c.code, area.c.seq).where(area.c.code.in_(list(positions)))
+        )
+        counters = {row.code: row.seq for row in rows}
+        for code, (seq, _) in positions.items():
+            if seq > counters[code]:
+                raise FEED_CHANGED()
+        return counters
+
+    def have(self) -> dict[str, list[list[int]]]:
+        """The calling device's operations this snapshot contains, by epoch."""
+        rows = self.connection.execute(
+            sa.select(origin.c.ep, origin.c.ranges).where(origin.c.dev == self.sender.dev)
+        )
+        return {str(row.ep): orjson.loads(row.ranges) for row in rows}
+
+    def _rows(self, code: str, position: Position) -> Iterator[tuple[Position, bytes]]:
+        local = self.door.areas.id(code)
+        if local is None:
+            return
+        if code.startswith("civil:"):
+            if self.own:
+                yield from self._register(CIVIL_KIND, code, local, position)
+            return
+        sources = [self._register(kind, code, local, position) for kind in POPULATION_KINDS]
+        yield from heapq.merge(*sources, self._departures(code, local, position), key=lambda item: item[0])
+
+    def _register(
+        self, kind: str, code: str, local: int, position: Position
+    ) -> Iterator[tuple[Position, bytes]]:
+        shape = self.door.registry.shapes[kind]
+        table = shape.table
+        while True:
+            query = sa.select(table).where(table.c.area == local, _beyond(table, position))
+            if kind == CIVIL_KIND:
+                query = query.where(table.c.origin.in_(self.own))
+            rows = (
+                self.connection.execute(query.order_by(table.c.seq, table.c.id).limit(CHUNK)).mappings().all()
+            )
+            for row in rows:
+                yield (row["seq"], str(row["id"])), orjson.dumps(self.row(shape, row, code)) + b"\n"
+            if len(rows) < CHUNK:
+                return
+            position = (rows[-1]["seq"], str(rows[-1]["id"]))
+
+    def _departures(self, code: str, local: int, position: Position) -> Iterator[tuple[Position, bytes]]:
+        query = sa.select(departure).where(departure.c.area == local, _beyond(departure, position))
+        for row in self.connection.execute(query.order_by(departure.c.seq, departure.c.id)).mappings():
+            if row["kind"] in POPULATION_KINDS:
+                line = {
+                    "leave": row["id"],
+                    "kind": row["kind"],
+                    "area": code,
+                    "seq": row["seq"],
+                    "rev": row["rev"],
+                }
+                yield (row["seq"], str(row["id"])), orjson.dumps(line) + b"\n"
+
+    def row(self, shape: Shape, row: Mapping[str, Any], code: str) -> dict[str, Any]:
+        """One row as sent: provisional values, the dots behind them, and what stands beside them."""
+        hidden = CATALOGUE[shape.kind].hidden_from_agents if self.sender.role == "agent" else frozenset()
+        shown = {name: value for name, value in shape.values_of(row).items() if name not in hidden}
+        dev, ep = self.origins[row["origin"]]
+        made = dot(dev, ep, row["n"])
+        sent: dict[str, Any] = {
+            "kind": shape.kind,
+            "id": row["id"],
+            "area": code,
+            "seq": row["seq"],
+            "rev": row["rev"],
+            "set": shown,
+            "dot": made,
+        }
+        if row["registers"] is not None:
+            self._beside(sent, shape.kind, merge.unpack(orjson.loads(row["registers"])), made, hidden)
+        doubtful = [name for name in shape.doubtful(row) if name not in hidden]
+        if doubtful:
+            sent["doubtful"] = doubtful
+        return sent
+
+    def _beside(
+        self, sent: dict[str, Any], kind: str, registers: merge.Registers, made: str, hidden: frozenset[str]
+    ) -> None:
+        dots: dict[str, list[str]] = {}
+        for name, writes in sorted(registers.items()):
+            live = {write.dot for write in merge.live(register_of(kind, name), writes, self.forked)}
+            if live != {made}:
+                for each in sorted(live):
+                    dots.setdefault(each, []).append(name)
+        if dots:
+            sent["dots"] = dots
+        conflicts = live_values(kind, registers, self.forked)
+        for name, values in conflicts.items():
+            if name in hidden:
+                continue
+            kept = [_without(value, hidden) for value in values[:MOST_VALUES]]
+            sent.setdefault("conflict", {})[name] = kept
+            if len(values) > MOST_VALUES:
+                sent["more_values"] = True
+
+
+def _without(value: dict[str, Any], hidden: frozenset[str]) -> dict[str, Any]:
+    if hidden and isinstance(value["value"], dict):
+        return {**value, "value": {name: each for name, each in value["value"].items() if name not in hidden}}
+    return value
+
+
+def _beyond(table: sa.Table, position: Position) -> sa.ColumnElement[bool]:
+    seq, identity = position
+    if not identity:
+        return table.c.seq > seq
+    return sa.or_(table.c.seq > seq, sa.and_(table.c.seq == seq, table.c.id > identity))
+
+
+def _text(position: Position) -> int | str:
+    seq, identity = position
+    return f"{seq},{identity}" if identity else seq

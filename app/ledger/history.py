@@ -1,0 +1,103 @@
+"""What is known of one entity: the complete writes of its registers, its ETag, and its history for a reader."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from app.ledger.lines import creation_writes
+from app.ledger.tables import batch, fork, origin
+from sync import merge
+from sync.catalogue import register_of
+from sync.protocol import parse_dot
+
+
+def registers_of(connection: sa.Connection, kind: str, row: Mapping[str, Any]) -> merge.Registers:
+    """The complete set of writes of a stored row, whatever its storage form."""
+    if row["registers"] is not None:
+        return merge.unpack(orjson.loads(row["registers"]))
+    return creation_writes(connection, [(kind, row["id"], row["origin"], row["n"])])[kind, row["id"]]
+
+
+def etag(row: Mapping[str, Any]) -> str:
+    """A strong ETag: the hash of the entity's current dots (the operations behind what is shown)."""
+    current = f"{row['origin']}:{row['n']}:{row['registers'] or ''}"
+    return f'"{hashlib.sha256(current.encode()).hexdigest()[:32]}"'
+
+
+def forked_dots(connection: sa.Connection) -> frozenset[str]:
+    """All dots under which two different lines stand."""
+    return frozenset(connection.execute(sa.select(fork.c.dot)).scalars())
+
+
+def current_dots(
+    registers: merge.Registers, kind: str, register: str, forked: frozenset[str] = frozenset()
+) -> list[str]:
+    """The dots of the live values of one register: the `par` of whoever has seen them all."""
+    writes = registers.get(register, [])
+    return sorted({write.dot for write in merge.live(register_of(kind, register), writes, forked)})
+
+
+def live_values(
+    kind: str, registers: merge.Registers, forked: frozenset[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """The registers on which several values stand, each value with its dot, evidence and author (the row's `conflict`)."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name, writes in registers.items():
+        register = register_of(kind, name)
+        if len(writes) > 1 and merge.in_conflict(register, writes, forked):
+            found[name] = [
+                {"dot": write.dot, "value": write.value, "ev": write.ev, "by": write.by}
+                for write in merge.live(register, writes, forked)
+            ]
+    return found
+
+
+def history(connection: sa.Connection, kind: str, row: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Per register every value ever written: who, when, on which device, with which evidence, and whether it still stands."""
+    registers = registers_of(connection, kind, row)
+    forked = forked_dots(connection)
+    received = _received(connection, {w.dot for writes in registers.values() for w in writes})
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name, writes in registers.items():
+        register = register_of(kind, name)
+        standing = set(merge.live(register, writes, forked))
+        shown = merge.provisional(register, writes, forked)
+        found[name] = [
+            {
+                "value": write.value,
+                "by": write.by,
+                "at": write.at,
+                "received_at": received.get(write.dot),
+                "dev": parse_dot(write.dot)[0],
+                "dot": write.dot,
+                "ev": write.ev,
+                "role": write.role,
+                "live": write in standing,
+                "shown": write == shown,
+            }
+            for write in sorted(writes, key=lambda w: (received.get(w.dot) or "", *parse_dot(w.dot), w.line))
+        ]
+    return found
+
+
+def _received(connection: sa.Connection, dots: set[str]) -> dict[str, str]:
+    """When the batch of each dot came to this server."""
+    found: dict[str, str] = {}
+    for each in dots:
+        dev, ep, n = parse_dot(each)
+        query = (
+            sa.select(batch.c.received_at)
+            .join(origin, origin.c.id == batch.c.origin)
+            .where(origin.c.dev == dev, origin.c.ep == ep, batch.c.from_n <= n, batch.c.to_n >= n)
+            .order_by(batch.c.id)
+            .limit(1)
+        )
+        at = connection.execute(query).scalar()
+        if at:
+            found[each] = at
+    return found

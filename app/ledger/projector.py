@@ -1,0 +1,17 @@
+"""Where the ledger's own kinds stand: devices and confirmations of the clock."""
+
+from __future__ import annotations
+
+from app.ledger.areas import REFERENCE
+from app.ledger.projection import Projection, Values
+from app.ledger.tables import clock_confirmation, device
+
+
+def _reference(_values: Values, _commune: str | None) -> str:
+    return REFERENCE
+
+
+PROJECTIONS = [
+    Projection("device", device, area=_reference),
+    Projection("clock", clock_confirmation, area=_reference),
+]

@@ -1,0 +1,278 @@
+"""Between commune and province: joining, sending every batch upwards, bringing the province's receipts down."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import orjson
+import sqlalchemy as sa
+import structlog
+from backports import zstd
+
+from app.clock import moment, stamp
+from app.errors import Problem, problem
+from app.ledger.bundle import Record, read_bundle, write_bundle
+from app.ledger.door import Door, Envelope
+from app.ledger.lines import decompress
+from app.ledger.senders import admit
+from app.ledger.tables import batch, device, node
+from sync.seal import BadSignature, PublicKey, check_grant, check_node_cert, sign_compact, verify_detached
+
+UPSTREAM_UNREACHABLE = problem(
+    "upstream_unreachable", 503, "Province injoignable", "Rien n'est perdu : le serveur réessaiera tout seul."
+)
+UPSTREAM_REFUSED = problem(
+    "upstream_refused",
+    502,
+    "La province a refusé",
+    "Lisez le détail et prévenez l'administrateur de la province.",
+)
+NOT_THE_PROVINCE = problem(
+    "not_the_province",
+    502,
+    "Ce serveur n'est pas la province attendue",
+    "Vérifiez l'adresse et l'empreinte de la province.",
+)
+LEVEL = 6
+log = structlog.get_logger("relay")
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """What one relay did: batches sent, receipts brought back, bytes on the wire, batches refused."""
+
+    batches: int = 0
+    receipts: int = 0
+    wire_bytes: int = 0
+    refused: int = 0
+
+    def __add__(self, other: Relayed) -> Relayed:
+        return Relayed(
+            self.batches + other.batches,
+            self.receipts + other.receipts,
+            self.wire_bytes + other.wire_bytes,
+            self.refused + other.refused,
+        )
+
+
+# -- at the province -------------------------------------------------------------------------------------------
+
+
+def accept_bundle(door: Door, data: bytes) -> bytes:
+    """Take every whole record of a bundle in one transaction; gives the bundle of receipts (and of problems)."""
+    answers: list[Record] = []
+    with door.database.write() as connection:
+        envelopes: list[Envelope] = []
+        for record in read_bundle(data):
+            try:
+                if record.type == "grant":
+                    admit(connection, door.standing, record.body.decode())
+                elif record.type == "batch" and record.signature:
+                    envelopes.append(door.verify(connection, record.body, record.signature, record.grant))
+            except Problem as refused:
+                answers.append(Record("problem", orjson.dumps(refused.body())))
+            except UnicodeDecodeError:
+                return write_bundle(answers)
+        receipts = door.accept_many(connection, envelopes)
+    answers += [Record("receipt", receipt.text.encode(), receipt.signature) for receipt in receipts]
+    return write_bundle(answers)
+
+
+# -- at the commune --------------------------------------------------------------------------------------------
+
+
+def join(door: Door, *, url: str, code: str, province: str, client: httpx.Client) -> None:
+    """Enrol this commune at the province whose key has this thumbprint. Raises Problems of this module or the province's."""
+    url = url.rstrip("/")
+    hello = _ask(client, "GET", f"{url}/sync/v1/hello").json()
+    identity = door.identity
+    public = identity.key.public
+    proof = sign_compact(
+        identity.key, {"code": code, "node": hello["node"]}, kid=public.thumbprint(), typ="enrol"
+    )
+    asked = {
+        "code": code,
+        "public_key": public.jwk(),
+        "name": door.standing.commune or "",
+        "proof": proof,
+        "dev": identity.dev,
+        "demo": door.standing.demo,
+    }
+    if bool(hello.get("demo")) != door.standing.demo:
+        raise NOT_THE_PROVINCE("Un nœud de démonstration ne rejoint jamais une vraie province, ni l'inverse.")
+    answer = _ask(client, "POST", f"{url}/sync/v1/enrolments", json=asked).json()
+    try:
+        upstream = check_node_cert(answer["node_cert"], province)
+        own = check_node_cert(answer["own_node_cert"], province)
+        claims = check_grant(answer["grant"], province)
+    except (BadSignature, KeyError) as error:
+        raise NOT_THE_PROVINCE() from error
+    if claims["dev"] != identity.dev or own["node"] != identity.dev or upstream["node"] != hello["node"]:
+        raise NOT_THE_PROVINCE()
+    with door.database.write() as connection:
+        connection.execute(
+            node.update().values(
+                province=province,
+                node_cert=answer["own_node_cert"],
+                grant=answer["grant"],
+                upstream_url=url,
+                upstream_node=upstream["node"],
+                upstream_key=orjson.dumps(upstream["key"]).decode(),
+            )
+        )
+    door.refresh()
+
+
+def relay_all(
+    door: Door, client: httpx.Client, *, most_bytes: int, told: Callable[[Relayed], None] | None = None
+) -> Relayed:
+    """Send everything the province has not receipted, oldest first. Raises `upstream_unreachable`, `upstream_refused`."""
+    done = Relayed()
+    _read_clock(door, client)
+    while True:
+        step = _relay_some(door, client, most_bytes)
+        done += step
+        if told is not None:
+            told(done)
+        if not step.receipts:
+            return done
+
+
+def _relay_some(door: Door, client: httpx.Client, most_bytes: int) -> Relayed:
+    rows = _unsettled(door, most_bytes)
+    if not rows:
+        return Relayed()
+    body = zstd.compress(write_bundle(_records(door, rows)), LEVEL)
+    headers = {"Content-Encoding": "zstd", "Content-Type": "application/octet-stream"}
+    url = f"{door.standing.upstream_url}/sync/v1/bundles"
+    answer = _ask(client, "POST", url, content=body, headers=headers).content
+    kept, refused = _keep_receipts(door, answer, {row.sha256 for row in rows})
+    return Relayed(len(rows), kept, len(body) + len(answer), refused)
+
+
+def _unsettled(door: Door, most_bytes: int) -> list[Any]:
+    with door.database.read() as connection:
+        query = (
+            sa.select(batch.c.id, batch.c.dev, batch.c.sha256, batch.c.signature, batch.c.content)
+            .where(batch.c.province_receipt.is_(None))
+            .order_by(batch.c.id)
+            .limit(200)
+        )
+        rows, size = [], 0
+        for row in connection.execute(query):
+            size += len(row.content) * 6
+            if rows and size > most_bytes:
+                break
+            rows.append(row)
+    return rows
+
+
+def _records(door: Door, rows: list[Any]) -> list[Record]:
+    with door.database.read() as connection:
+        devs = {row.dev for row in rows} - {door.identity.dev}
+        found = connection.execute(sa.select(device.c.id, device.c.grant).where(device.c.id.in_(devs)))
+        grants = {row.id: row.grant for row in found if row.grant}
+    if door.standing.grant:
+        grants[door.identity.dev] = door.standing.grant
+    records = [Record("grant", grant.encode()) for _, grant in sorted(grants.items())]
+    return records + [Record("batch", decompress(row.content), row.signature) for row in rows]
+
+
+def _keep_receipts(door: Door, answer: bytes, expected: set[str]) -> tuple[int, int]:
+    """Store the province's own receipts verbatim: only those that verify and name bytes this server sent."""
+    if door.standing.upstream_key is None or door.standing.upstream_node is None:
+        raise NOT_THE_PROVINCE()
+    key = PublicKey.from_jwk(door.standing.upstream_key)
+    kept: list[dict[str, str]] = []
+    refused = 0
+    for record in read_bundle(answer):
+        if record.type == "problem":
+            refused += 1
+            log.warning("batch_refused_upstream", problem=orjson.loads(record.body).get("code"))
+            continue
+        try:
+            verify_detached(
+                key, record.body, record.signature or "", kid=door.standing.upstream_node, typ="receipt"
+            )
+        except BadSignature as error:
+            raise NOT_THE_PROVINCE() from error
+        sha256 = orjson.loads(record.body)["sha256"]
+        if sha256 in expected:
+            kept.append({"sha": sha256, "receipt": record.body.decode(), "signature": record.signature or ""})
+    if kept:
+        with door.database.write() as connection:
+            connection.execute(
+                batch.update()
+                .where(batch.c.sha256 == sa.bindparam("sha"))
+                .values(
+                    province_receipt=sa.bindparam("receipt"), province_signature=sa.bindparam("signature")
+                ),
+                kept,
+            )
+            connection.execute(node.update().values(relayed_at=stamp(door.clock.clock.now())))
+    return len(kept), refused
+
+
+def _read_clock(door: Door, client: httpx.Client) -> None:
+    """How far this server's clock is ahead of the province's, in seconds: registration asks for it."""
+    hello = _ask(client, "GET", f"{door.standing.upstream_url}/sync/v1/hello").json()
+    now = door.clock.clock.now()
+    offset = (now - moment(hello["time"])).total_seconds()
+    with door.database.write() as connection:
+        connection.execute(node.update().values(upstream_time=hello["time"], upstream_offset=offset))
+    door.refresh()
+
+
+def _ask(client: httpx.Client, method: str, url: str, **options: Any) -> httpx.Response:
+    try:
+        response = client.request(method, url, **options)
+    except httpx.HTTPError as error:
+        raise UPSTREAM_UNREACHABLE(str(error) or type(error).__name__) from error
+    if response.status_code >= 400:
+        try:
+            said = response.json()
+            detail = f"{said['code']} : {said['detail']}"
+        except (ValueError, KeyError, TypeError):
+            detail = f"HTTP {response.status_code}"
+        raise UPSTREAM_REFUSED(detail)
+    return response
+
+
+class Relay(threading.Thread):
+    """The relay of a running commune server: every `pause` seconds, twice as long after each failure up to 10 minutes."""
+
+    LONGEST = 600.0
+
+    def __init__(self, door: Door, *, pause: float, most_bytes: int) -> None:
+        super().__init__(name="relay", daemon=True)
+        self._door = door
+        self._pause = pause
+        self._most_bytes = most_bytes
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Relay until stopped; a province out of reach is normal and only logged."""
+        wait = self._pause
+        with httpx.Client(timeout=60) as client:
+            while not self._stopped.wait(wait):
+                try:
+                    if self._door.refresh().upstream_url is None:
+                        continue
+                    done = relay_all(self._door, client, most_bytes=self._most_bytes)
+                    wait = self._pause
+                    if done.batches:
+                        log.info(
+                            "relayed", batches=done.batches, receipts=done.receipts, bytes=done.wire_bytes
+                        )
+                except Problem as reason:
+                    wait = min(wait * 2, self.LONGEST)
+                    log.warning("relay_postponed", code=reason.type.code, seconds=wait)
+
+    def stop(self) -> None:
+        """Ask the thread to end and wait for the exchange under way."""
+        self._stopped.set()
+        self.join(timeout=65)

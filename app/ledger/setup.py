@@ -1,0 +1,71 @@
+"""`mboka init`: a new node on an empty, migrated database: its identity, the territory, the areas and its own row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from app.clock import Clock, stamp
+from app.database import Database
+from app.errors import problem
+from app.ledger.areas import add_areas
+from app.ledger.node import Identity
+from app.ledger.tables import node
+from app.territory.load import load_territory
+from app.territory.places import COMMUNE_UNKNOWN, Territory
+from sync.seal import make_node_cert
+
+NODE_EXISTS = problem(
+    "node_exists", 409, "Un nœud existe déjà ici", "Choisissez un autre dossier ou une base vide."
+)
+COMMUNE_REQUIRED = problem(
+    "node_commune_required", 422, "Commune à préciser", "Donnez --commune, par exemple CD-KN-017."
+)
+
+
+def make_node_rows(
+    database: Database, data: Path, *, kind: str, commune: str | None, demo: bool, clock: Clock
+) -> Identity:
+    """Draw the identity, load the territory, write the node's row. Raises `node_exists`, `commune_unknown`.
+
+    Kinds `province` and `both` certify themselves (protocol section 2); the identity file is written last but one:
+    a crash in between leaves an empty database that `init` can be run on again.
+    """
+    if kind != "province" and commune is None:
+        raise COMMUNE_REQUIRED()
+    identity = Identity.draw()
+    public = identity.key.public
+    certifies = kind in ("province", "both")
+    cert = make_node_cert(
+        identity.key,
+        province_node=identity.dev,
+        node=identity.dev,
+        kind=kind,
+        key=public.jwk(),
+        areas=[commune] if commune else [],
+    )
+    with database.write() as connection:
+        if connection.execute(sa.select(node.c.dev)).first() is not None:
+            raise NODE_EXISTS()
+        load_territory(connection)
+        territory = Territory.read(connection)
+        if commune is not None and commune not in territory.communes:
+            raise COMMUNE_UNKNOWN()
+        add_areas(connection, territory)
+        connection.execute(
+            node.insert().values(
+                one=1,
+                dev=identity.dev,
+                kind=kind,
+                commune=commune,
+                ep=identity.ep,
+                feed=identity.feed,
+                demo=demo,
+                created_at=stamp(clock.now()),
+                province=public.thumbprint() if certifies else None,
+                node_cert=cert if certifies else None,
+            )
+        )
+        identity.write(data)
+    return identity

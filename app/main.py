@@ -1,0 +1,132 @@
+"""create_app(): the one place that wires a node together. Opens nothing by itself: it is given an opened Node."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import Depends, FastAPI
+from starlette_compress import CompressMiddleware
+
+import app.access.endpoints
+import app.civil.endpoints
+import app.ledger.endpoints
+import app.population.endpoints
+import app.statistics.endpoints
+import app.territory.endpoints
+from app.access.permissions import Permission, allow, public
+from app.access.sessions import Login
+from app.census.projector import PROJECTIONS as CENSUS
+from app.civil.projector import PROJECTIONS as CIVIL
+from app.clock import Clock
+from app.database import Database
+from app.ledger.door import Door
+from app.ledger.endpoints import Turnstile
+from app.ledger.fold import Registry
+from app.ledger.node import SteadyClock, reconcile_identity
+from app.ledger.projection import Cell, Projection, Shape
+from app.ledger.projector import PROJECTIONS as LEDGER
+from app.ledger.relay import Relay
+from app.population.projector import PROJECTIONS as POPULATION
+from app.settings import Settings
+from app.statistics.projector import ROLLUPS, make_cells
+from app.territory.countries import COUNTRIES
+from app.territory.places import Territory
+from app.web import problems
+from app.web.bodies import BoundedBodies
+
+PROJECTIONS: list[Projection] = [*LEDGER, *POPULATION, *CENSUS, *CIVIL]
+DESCRIPTION = "Registre de la population et état civil des communes de Kinshasa. Erreurs : RFC 9457, champ `code` stable."
+DEMO = "DONNÉES FICTIVES : serveur de démonstration."
+
+
+def make_registry(territory: Territory, cells: Cell | None = None) -> Registry:
+    """Every kind the server keeps in tables, what it counts for, and the codes in force."""
+    codes = {"commune": territory.communes, "quartier": territory.quartiers, "country": COUNTRIES}
+    shapes = {each.kind: Shape(each, codes) for each in PROJECTIONS}
+    return Registry(shapes, cells or make_cells(territory), ROLLUPS, codes)
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node opened for work: its settings, database, clock and door."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    territory: Territory
+    door: Door
+
+    @classmethod
+    def open(
+        cls, settings: Settings, *, database: Database | None = None, clock: Clock | None = None
+    ) -> Node:
+        """Open the node in `settings.data`. Raises app.database.NotDurable on weak storage settings."""
+        store = database or Database(settings.url)
+        store.assert_durable()
+        identity = reconcile_identity(store, Path(settings.data))
+        the_clock = clock or Clock()
+        with store.read() as connection:
+            territory = Territory.read(connection)
+            steady = SteadyClock(the_clock, connection)
+        return cls(
+            settings,
+            store,
+            the_clock,
+            territory,
+            Door(store, identity, steady, make_registry(territory), territory),
+        )
+
+
+def create_app(node: Node, *, secure: bool = False, relay: bool = False) -> FastAPI:
+    """The ASGI application of a node; `secure` says that passwords may come from other machines (TLS or a proxy with it)."""
+    standing, settings = node.door.standing, node.settings
+
+    @asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        thread = Relay(node.door, pause=settings.relay_seconds, most_bytes=settings.relay_bytes)
+        if relay and not standing.is_province:
+            thread.start()
+        yield
+        if thread.is_alive():
+            thread.stop()
+
+    application = FastAPI(
+        title="Mboka" + (" — DONNÉES FICTIVES" if standing.demo else ""),
+        version="1",
+        description=DESCRIPTION + (f"\n\n**{DEMO}**" if standing.demo else ""),
+        responses=problems.RESPONSES,
+        lifespan=life,
+    )
+    state = application.state
+    state.database, state.clock, state.settings = node.database, node.clock, settings
+    state.kind, state.commune, state.standing = standing.kind, standing.commune, standing
+    state.door, state.territory, state.secure = node.door, node.territory, secure
+    state.turnstile = Turnstile(working=settings.accepting, waiting=settings.waiting)
+    state.login = Login(node.database, node.clock, hours=settings.session_hours, tries=settings.login_tries)
+    problems.install(application)
+    _include(application)
+    application.add_middleware(CompressMiddleware, minimum_size=1000)
+    application.add_middleware(BoundedBodies)
+    return application
+
+
+def _include(application: FastAPI) -> None:
+    application.include_router(app.access.endpoints.router)
+    application.include_router(
+        app.territory.endpoints.router(), dependencies=[Depends(allow(Permission.TERRITORY))]
+    )
+    application.include_router(app.ledger.endpoints.sync_router)
+    application.include_router(app.ledger.endpoints.router)
+    application.include_router(app.population.endpoints.router)
+    application.include_router(app.civil.endpoints.router)
+    application.include_router(app.statistics.endpoints.router)
+
+    @application.get(
+        "/health", tags=["Suivi"], summary="Le serveur répond-il ?", dependencies=[Depends(public())]
+    )
+    def health() -> dict[str, str]:
+        """Pour la surveillance : ne lit aucune donnée."""
+        return {"status": "ok"}

@@ -1,0 +1,5 @@
+"""Calls of this package."""
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/v1")

@@ -1,0 +1,1 @@
+"""Tests of app.ledger: the door, the feed, enrolment, relay and trays."""

@@ -1,0 +1,195 @@
+"""A whole node in process for the tests: real database, real door, the application behind a client without a socket."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+
+from app.access.officers import add_officer
+from app.clock import Clock
+from app.database import Database
+from app.ledger.door import Door
+from app.ledger.enrolment import Request, enrol, invite
+from app.ledger.setup import make_node_rows
+from app.main import Node, create_app
+from app.settings import Settings
+from sync.protocol import Header, write_batch, write_line
+from sync.seal import Key, sign_compact, sign_detached
+from tests.web.client import InProcess
+
+PASSWORD = "tiges de bambou 2026"
+
+
+@dataclass
+class Tablet:
+    """A device with its key that seals lines by hand: it can also seal what a real tablet never would."""
+
+    dev: str
+    key: Key
+    grant: str
+    agent: str
+    ep: int = 7
+    n: int = 0
+    prev: str | None = None
+
+    def seal(
+        self, operations: Sequence[dict[str, Any] | bytes], *, start: int | None = None
+    ) -> tuple[bytes, str]:
+        """(batch bytes, detached signature) of these operations, numbered after the last ones unless `start` is given."""
+        lines = [each if isinstance(each, bytes) else write_line(each) for each in operations]
+        first = start or self.n + 1
+        header = Header(
+            1, self.dev, self.ep, first, first + len(lines) - 1, None if start else self.prev, self.agent
+        )
+        data = write_batch(header, lines)
+        if start is None:
+            self.n, self.prev = header.to, hashlib.sha256(data).hexdigest()
+        return data, sign_detached(self.key, data, kid=self.dev, typ="batch")
+
+    def dot(self, n: int) -> str:
+        """The dot of one of its operations in the present epoch."""
+        return f"{self.dev}:{self.ep}:{n}"
+
+    def clone(self) -> Tablet:
+        """The same device once more, as a copied tablet would be."""
+        return Tablet(self.dev, self.key, self.grant, self.agent, self.ep, self.n, self.prev)
+
+
+@dataclass
+class TestNode:
+    """A node of one engine; `client` speaks HTTP to it, `door` is its one way in."""
+
+    __test__ = False
+
+    node: Node
+    app: FastAPI
+    client: InProcess
+    counter: int = field(default=0)
+
+    @property
+    def door(self) -> Door:
+        """The node's door."""
+        return self.node.door
+
+    @property
+    def database(self) -> Database:
+        """The node's database."""
+        return self.node.database
+
+    def add_officer(
+        self, role: str, commune: str | None = None, *, username: str | None = None
+    ) -> tuple[str, str]:
+        """(id, username) of a new officer; a commune's officers belong to it unless another is given."""
+        self.counter += 1
+        name = username or f"{role}{self.counter}"
+        home = commune if commune is not None or role == "admin" else self.door.standing.commune
+        with self.database.write() as connection:
+            row = add_officer(
+                connection,
+                username=name,
+                name=name.title(),
+                role=role,
+                commune=home,
+                password=PASSWORD,
+                at=self.node.clock.now(),
+                whole_province=self.door.standing.is_province,
+            )
+        return row.id, name
+
+    def officer(self, role: str, commune: str | None = None) -> dict[str, str]:
+        """Headers of a logged-in officer of this role."""
+        _, username = self.add_officer(role, commune)
+        answer = self.client.post(
+            "/v1/sessions", json={"username": username, "password": PASSWORD, "purpose": "essai"}
+        )
+        assert answer.status_code == 201, answer.text
+        return {"Authorization": f"Bearer {answer.json()['token']}"}
+
+    def tablet(self, *areas: str, role: str = "agent") -> Tablet:
+        """An enrolled tablet of a new officer of this role."""
+        officer, _ = self.add_officer(role)
+        now = self.node.clock.now()
+        key = Key.generate()
+        with self.database.write() as connection:
+            invited = invite(connection, self.door, agent=officer, role=role, areas=areas, at=now, minutes=15)
+        proof = sign_compact(
+            key,
+            {"code": invited.code, "node": self.door.identity.dev},
+            kid=key.public.thumbprint(),
+            typ="enrol",
+        )
+        asked = Request(invited.code, key.public.jwk(), "Tablette", proof, None, False)
+        with self.database.write() as connection:
+            answer = enrol(connection, self.door, asked, at=now, grant_days=365, tries=5)
+        return Tablet(answer["dev"], key, answer["grant"], answer["agent"])
+
+    def push(
+        self, tablet: Tablet, *operations: dict[str, Any] | bytes, start: int | None = None
+    ) -> dict[str, Any]:
+        """Seal and push one batch; gives the receipt."""
+        return self.push_sealed(*tablet.seal(operations, start=start))
+
+    def push_sealed(self, data: bytes, signature: str) -> dict[str, Any]:
+        """Push sealed bytes; gives the receipt."""
+        receipt: dict[str, Any] = orjson.loads(self.door.accept(data, signature).text)
+        return receipt
+
+    def changes(self, tablet: Tablet, **after: int) -> list[dict[str, Any]]:
+        """All rows a tablet would be sent, without the closing line."""
+        from app.ledger.feed import Feed, areas_of, read_positions
+
+        sender = self.door.sender(tablet.dev)
+        assert sender is not None
+        with self.database.read() as connection:
+            granted = areas_of(sender, self.door.areas, self.door.territory.communes)
+            lines = list(Feed(connection, self.door, sender).page(read_positions([], granted), 1 << 30))
+        return [orjson.loads(line) for line in lines[:-1]]
+
+
+def make_node(
+    database: Database,
+    directory: Path,
+    *,
+    kind: str = "both",
+    commune: str | None = "CD-KN-017",
+    clock: Clock | None = None,
+    demo: bool = False,
+) -> TestNode:
+    """A node on a migrated, empty database. `both` certifies itself: it enrols tablets without a province."""
+    home = directory / f"node-{uuid.uuid4().hex[:8]}"
+    home.mkdir()
+    the_clock = clock or Clock()
+    make_node_rows(
+        database, home, kind=kind, commune=commune if kind != "province" else None, demo=demo, clock=the_clock
+    )
+    settings = Settings(data=home, database_url=database.url.render_as_string(hide_password=False))
+    node = Node.open(settings, database=database, clock=the_clock)
+    application = create_app(node)
+    return TestNode(node, application, InProcess(application))
+
+
+def new(kind: str, values: dict[str, Any], *, identity: str | None = None) -> dict[str, Any]:
+    """An operation that writes an entity down for the first time."""
+    return {"kind": kind, "id": identity or str(uuid.uuid4()), "new": True, "set": values}
+
+
+def household_of(size: int, *, quartier: str = "1017010", **values: Any) -> list[dict[str, Any]]:
+    """A household with `size` members and a completed visit, as operations."""
+    home = str(uuid.uuid4())
+    commune = {"commune": "CD-KN-017", "quartier": quartier, "avenue": "Kimpwanza", "number": "12"}
+    members = [
+        new(
+            "person",
+            {"household": home, "nom": "Mbuyi", "prenom": f"Jean{i}", "sex": "M", "birth_date": "1990"},
+        )
+        for i in range(size)
+    ]
+    visit = new("visit", {"household": home, "outcome": "completed", "quartier": quartier})
+    return [new("household", commune | values, identity=home), *members, visit]
