@@ -78,3 +78,8 @@ def _foreign_keys(connection: sa.Connection, state: str) -> None:
     if raw is None:
         raise RuntimeError("the connection is closed")
     raw.execute(f"PRAGMA foreign_keys={state}")
+
+
+def revisions() -> frozenset[str]:
+    """Every revision this program knows."""
+    return frozenset(script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions())

@@ -54,10 +54,10 @@ def status(connection: sa.Connection, door: Door, *, schema: str | None) -> dict
 def devices(
     connection: sa.Connection,
     *,
+    door: Door,
     now: datetime,
     agent: str | None = None,
-    communes: frozenset[str] | None,
-    door: Door,
+    communes: frozenset[str] | None = None,
 ) -> list[dict[str, Any]]:
     """Every device of these communes (None = all), of one agent where given: what was received, settled, missing."""
     query = sa.select(device, device_contact.c.last_contact, device_contact.c.prev_gap).outerjoin(

@@ -1,0 +1,78 @@
+"""`mboka upgrade`: bring a node's schema to this program's, after a copy that was read back and checked."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import migrations
+from app.clock import Clock
+from app.database import Database
+from app.ledger.areas import add_areas
+from app.settings import Settings
+from app.territory.load import load_territory
+from app.territory.places import Territory
+
+
+class SchemaDiffers(RuntimeError):
+    """The database is older or newer than the program; the message (French) names the command that helps."""
+
+
+def check_schema(database: Database, data: Path) -> None:
+    """Raise SchemaDiffers unless the database stands exactly at this program's revision."""
+    found, wanted = migrations.current(database), migrations.head()
+    if found == wanted:
+        return
+    if found is None or found in migrations.revisions():
+        raise SchemaDiffers(
+            f"Le schéma de la base ({found}) est plus ancien que ce programme ({wanted}) : "
+            f"lancez « mboka upgrade --data {data} »."
+        )
+    raise SchemaDiffers(
+        f"Le schéma de la base ({found}) est plus récent que ce programme ({wanted}) : installez la version qui l'a écrit."
+    )
+
+
+def upgrade_node(settings: Settings, data: Path, *, clock: Clock, copy_made: bool) -> str:
+    """Copy, check the copy, migrate, refresh the territory; gives the French sentence to print. Raises SchemaDiffers."""
+    database = Database(settings.url)
+    try:
+        found = migrations.current(database)
+        if found == migrations.head():
+            _refresh_territory(database)
+            return f"Le schéma est déjà à jour ({found})."
+        if found is not None and found not in migrations.revisions():
+            check_schema(database, data)
+        copy = _copy(database, data, clock) if database.is_sqlite else None
+        if copy is None and not copy_made:
+            raise SchemaDiffers(
+                "PostgreSQL : faites d'abord une sauvegarde (pg_dump) et vérifiez-la, puis relancez avec --copy-made."
+            )
+        migrations.upgrade(database)
+        _refresh_territory(database)
+        kept = f" Copie vérifiée : {copy}." if copy else ""
+        return f"Schéma mis à jour de {found} à {migrations.head()}.{kept}"
+    finally:
+        database.close()
+
+
+def _refresh_territory(database: Database) -> None:
+    with database.write() as connection:
+        load_territory(connection)
+        add_areas(connection, Territory.read(connection))
+
+
+def _copy(database: Database, data: Path, clock: Clock) -> Path:
+    target = data / f"before-upgrade-{clock.now():%Y%m%dT%H%M%S}.db"
+    with closing(sqlite3.connect(str(database.url.database))) as source, closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)
+        copy.execute("PRAGMA synchronous=FULL")
+        said = copy.execute("PRAGMA integrity_check").fetchone()[0]
+        same = all(
+            source.execute(f'SELECT count(*) FROM "{name}"').fetchone() == copy.execute(f'SELECT count(*) FROM "{name}"').fetchone()
+            for (name,) in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        )
+    if said != "ok" or not same:
+        raise SchemaDiffers(f"La copie {target} n'est pas bonne ({said}) : rien n'a été changé.")
+    return target
