@@ -1,0 +1,1 @@
+"""Figures: what counts, who sees it, and how it is written down."""
