@@ -1,0 +1,158 @@
+"""Writing a record down and changing it: which operation a form becomes, against which values, and when it is refused.
+The door folds the operation; what a field may hold beyond its form is checked here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.clock import KINSHASA, stamp
+from app.errors import INVALID_INPUT, problem
+from app.ledger.bulk import lock_door
+from app.ledger.history import current_dots, etag, forked_dots, registers_of
+from app.population.desk import Desk, Row, invalid
+from sync import merge
+from sync.catalogue import CATALOGUE, Register
+from sync.protocol import Unreadable
+
+PRECONDITION_REQUIRED = problem(
+    "precondition_required",
+    428,
+    "If-Match manquant",
+    "Relisez la fiche et renvoyez son ETag dans l'en-tête If-Match.",
+)
+PRECONDITION_FAILED = problem(
+    "precondition_failed",
+    412,
+    "La fiche a changé entre-temps",
+    "Relisez la fiche, comparez, puis renvoyez votre modification avec le nouvel ETag.",
+)
+FACT_OF_ACT = problem(
+    "fact_of_act",
+    409,
+    "Donnée tirée d'un acte enregistré",
+    "Seule une mention marginale ou un jugement change un acte enregistré.",
+)
+
+_TAG = re.compile(r'\s*((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)')
+_PRECISION = {4: "year", 7: "month", 10: "day"}
+_CODES = {"commune": "Code de commune inconnu.", "quartier": "Code de quartier inconnu."}
+
+
+def check_precondition(row: Row, if_match: str | None) -> None:
+    """Raise 428 without the ETag of what the officer saw (`*` says he saw nothing), 412 when it has changed since."""
+    if if_match is None or if_match.strip() in {"", "*"}:
+        raise PRECONDITION_REQUIRED()
+    if etag(row) not in _TAG.findall(if_match):
+        raise PRECONDITION_FAILED(headers={"ETag": etag(row)})
+
+
+def locked_row(connection: sa.Connection, table: sa.Table, identity: str) -> Row | None:
+    """The row nobody else can change before this transaction ends: what an If-Match is compared with."""
+    lock_door(connection)
+    return find_row(connection, table, identity)
+
+
+def find_row(connection: sa.Connection, table: sa.Table, identity: str) -> Row | None:
+    """The stored row of an id, None where there is none."""
+    return next(iter(find_rows(connection, sa.select(table).where(table.c.id == identity))), None)
+
+
+def find_rows(connection: sa.Connection, query: sa.Select[Any]) -> list[Row]:
+    """The stored rows a query of one register table gives, in its order."""
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def check_codes(desk: Desk, kind: str, values: Mapping[str, Any]) -> None:
+    """Raise `invalid_input` naming the first field whose code is in no list in force."""
+    codes = desk.door.registry.codes
+    for name, value in values.items():
+        known = CATALOGUE[kind].fields[name]
+        if known.type != "code" or value is None or value in known.values:
+            continue
+        if value not in codes.get(known.codes or "", frozenset()):
+            raise invalid(name, _CODES.get(name, "Code inconnu."))
+
+
+def complete_birth_date(desk: Desk, given: Mapping[str, Any], *, shown: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields given, with the precision a new date of birth says by its own length where none is given.
+
+    Otherwise an older, coarser precision would cut the new date (protocol section 9). Raises `invalid_input` for a
+    date to come and for a precision finer than the date.
+    """
+    values = dict(given)
+    written = values.get("birth_date")
+    if written is None:
+        return values
+    today = desk.at.astimezone(KINSHASA).date().isoformat()
+    if written > today[: len(written)]:
+        raise invalid("birth_date", "La date de naissance est dans l'avenir.")
+    if "birth_precision" in values:
+        if len(written) < {"month": 7, "day": 10}.get(values["birth_precision"] or "", 0):
+            raise invalid("birth_precision", "La précision dépasse celle de la date.")
+    elif shown.get("birth_precision") not in {"estimated", "unknown"}:
+        values["birth_precision"] = _PRECISION[len(written)]
+    return values
+
+
+def write_down(
+    connection: sa.Connection,
+    desk: Desk,
+    kind: str,
+    *,
+    identity: str,
+    values: Mapping[str, Any],
+    evidence: str,
+) -> None:
+    """Write a new record down, as one operation of this server."""
+    given = {name: value for name, value in values.items() if value is not None}
+    _write(connection, desk, {"kind": kind, "id": identity, "new": True, "set": given}, evidence=evidence)
+
+
+def change(
+    connection: sa.Connection, desk: Desk, kind: str, *, row: Row, values: Mapping[str, Any], evidence: str
+) -> None:
+    """Change the fields given of the record the officer has seen (`row`), replacing every value that stood then.
+
+    Fields written together are written together, the others as shown. What already is the only value is not written
+    again. Raises `fact_of_act` (409) where the value comes from a registered act.
+    """
+    shown = desk.door.registry.shape(kind).values_of(row)
+    registers = registers_of(connection, kind, row)
+    forked = forked_dots(connection)
+    written: dict[str, Any] = {}
+    par: dict[str, list[str]] = {}
+    touched = {known.name: known for known in (CATALOGUE[kind].register_of[name] for name in values)}
+    for register in touched.values():
+        wanted = {name: values[name] if name in values else shown.get(name) for name in register.fields}
+        standing = merge.live(register, registers.get(register.name, []), forked)
+        if _stands_already(register, wanted, shown=shown, standing=standing):
+            continue
+        if any(each.ev == "act" for each in standing):
+            raise FACT_OF_ACT(f"« {register.name} » vient d'un acte enregistré.")
+        written |= wanted
+        if standing:
+            par[register.name] = current_dots(registers, kind, register.name, forked)
+    if written:
+        operation: dict[str, Any] = {"kind": kind, "id": row["id"], "set": written}
+        _write(connection, desk, operation | ({"par": par} if par else {}), evidence=evidence)
+
+
+def _stands_already(
+    register: Register, wanted: Mapping[str, Any], *, shown: Mapping[str, Any], standing: list[merge.Write]
+) -> bool:
+    if not standing:
+        return all(value is None for value in wanted.values())
+    same = all(merge.canonical(wanted[name]) == merge.canonical(shown.get(name)) for name in register.fields)
+    return same and len(standing) == 1
+
+
+def _write(connection: sa.Connection, desk: Desk, operation: Mapping[str, Any], *, evidence: str) -> None:
+    said = {} if evidence == "declared" else {"ev": evidence}
+    try:
+        desk.door.write(connection, [{**operation, **said, "at": stamp(desk.at)}], by=desk.officer.id)
+    except Unreadable as error:
+        raise INVALID_INPUT("Une valeur ne peut être écrite telle quelle.") from error
