@@ -65,7 +65,7 @@ def history(connection: sa.Connection, kind: str, row: Mapping[str, Any]) -> dic
     found: dict[str, list[dict[str, Any]]] = {}
     for name, writes in registers.items():
         register = register_of(kind, name)
-        standing = set(merge.live(register, writes, forked))
+        standing = {(write.dot, write.line) for write in merge.live(register, writes, forked)}
         shown = merge.provisional(register, writes, forked)
         found[name] = [
             {
@@ -77,7 +77,7 @@ def history(connection: sa.Connection, kind: str, row: Mapping[str, Any]) -> dic
                 "dot": write.dot,
                 "ev": write.ev,
                 "role": write.role,
-                "live": write in standing,
+                "live": (write.dot, write.line) in standing,
                 "shown": write == shown,
             }
             for write in sorted(writes, key=lambda w: (received.get(w.dot) or "", *parse_dot(w.dot), w.line))
