@@ -293,7 +293,9 @@ def test_a_null_counts_only_where_something_was_seen() -> None:
 def test_what_was_seen_may_be_named_under_any_field_of_a_compound() -> None:
     first = entered("a1", {"nom": "Mbuyi"})
     line = {"kind": "person", "id": PERSON, "set": {"prenom": "Aimée"}, "par": {"prenom": [1]}}
-    assert shown(first, Entered(DEVS[0], 2, "agent", write_line(line))) == {"prenom": "Aimée"}
+    second = Entered(DEVS[0], 2, "agent", write_line(line))
+    assert shown(first, second) == {"prenom": "Aimée"}
+    assert open_cases(first, second) == set()
 
 
 def test_a_date_is_cut_to_its_precision() -> None:

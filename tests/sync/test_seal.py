@@ -160,6 +160,26 @@ def test_a_signature_has_one_spelling() -> None:
         seal.verify_detached(KEY.public, b"x", respelt, kid=DEV, typ="batch")
 
 
+def test_a_signature_is_64_bytes() -> None:
+    protected, _, raw = detached(b"x").partition("..")
+    halves = base64.urlsafe_b64decode(raw + "==")
+    longer = encode(halves[:32] + b"\0" + halves[32:])
+    with pytest.raises(BadSignature):
+        seal.verify_detached(KEY.public, b"x", f"{protected}..{longer}", kid=DEV, typ="batch")
+
+
+@pytest.mark.parametrize("extra", [{"b64": True, "crit": ["b64"]}, {"b64": True}, {"crit": ["b64"]}], ids=str)
+def test_a_compact_token_asks_for_no_extension(extra: dict[str, Any]) -> None:
+    header = encode(json.dumps({"alg": "ES256", "kid": DEV, "typ": "grant", **extra}).encode())
+    signed = f"{header}.{encode(b'{}')}"
+    token = f"{signed}.{encode(KEY.sign(signed.encode()))}"
+    with pytest.raises(BadSignature, match="crit"):
+        seal.verify_compact(KEY.public, token, kid=DEV, typ="grant")
+
+
+POINT = b"".join(base64.urlsafe_b64decode(KEY.public.jwk()[name] + "=") for name in ("x", "y"))
+
+
 @pytest.mark.parametrize(
     "jwk",
     [
@@ -170,6 +190,7 @@ def test_a_signature_has_one_spelling() -> None:
         {**KEY.public.jwk(), "x": KEY.public.jwk()["x"][:-4]},
         {**KEY.public.jwk(), "x": KEY.public.jwk()["y"]},
         {**KEY.public.jwk(), "y": "é"},
+        {**KEY.public.jwk(), "x": encode(POINT[:31]), "y": encode(POINT[31:])},
     ],
     ids=str,
 )
