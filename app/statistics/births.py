@@ -50,7 +50,9 @@ def births(
     found: Counter[Key] = Counter()
     cells = sums(connection, table, keys=by, counts=[table.c.births], communes=communes, where=where)
     for stored, (count,) in cells:
-        found[tuple(shown(name, value, territory) for name, value in zip(by, stored, strict=True))] += count
+        found[
+            tuple(shown(name, value, territory=territory) for name, value in zip(by, stored, strict=True))
+        ] += count
     rows: list[dict[str, Any]] = [
         {**dict(zip(by, key, strict=True)), "births": count}
         for key, count in found.items()

@@ -52,7 +52,7 @@ def census(
         connection, census_cell, keys=[*by, "what"], counts=[census_cell.c["count"]], communes=communes
     )
     for (*stored, what), (count,) in counted:
-        key = tuple(shown(name, value, territory) for name, value in zip(by, stored, strict=True))
+        key = tuple(shown(name, value, territory=territory) for name, value in zip(by, stored, strict=True))
         for name in _COUNTED.get(what, ()):
             found[key][name] += count
     cell = population_cell.c
@@ -65,7 +65,7 @@ def census(
         where=[cell.birth_year.between(year - ADULT + 1, year)],
     )
     for place, (all_minors, without) in minors:
-        key = tuple(shown(name, value, territory) for name, value in zip(by, place, strict=True))
+        key = tuple(shown(name, value, territory=territory) for name, value in zip(by, place, strict=True))
         found[key].update(under18=all_minors, under18_no_act=without)
     if not by:
         found.setdefault((), Counter())

@@ -108,7 +108,7 @@ def sums(
     return [(tuple(row[: len(columns)]), tuple(int(each) for each in row[len(columns) :])) for row in rows]
 
 
-def shown(dimension: str, stored: Any, territory: Territory) -> Any:
+def shown(dimension: str, stored: Any, *, territory: Territory) -> Any:
     """A stored key as a reader sees it: old quartier codes under the code in force, '' and 0 as null or "unknown"."""
     if stored in ("", 0):
         return None if dimension in NULLABLE else UNKNOWN

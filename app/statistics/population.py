@@ -55,7 +55,7 @@ def population(
     found: Counter[Key] = Counter()
     for stored, (count,) in sums(connection, table, keys=names, counts=[table.c.persons], communes=communes):
         key = (
-            age_group(value, year) if name == "age_group" else shown(name, value, territory)
+            age_group(value, year) if name == "age_group" else shown(name, value, territory=territory)
             for name, value in zip(by, stored, strict=True)
         )
         found[tuple(key)] += count

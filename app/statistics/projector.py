@@ -51,11 +51,11 @@ def make_cells(territory: Territory) -> Cell:
     }
     counter, place = counters.get, places.get
 
-    def cells(kind: str, values: Values, area: str) -> Iterable[Count]:
+    def _cells(kind: str, values: Values, area: str) -> Iterable[Count]:
         count = counter(kind)
         return () if count is None else count(values, place(area, NOWHERE))
 
-    return cells
+    return _cells
 
 
 def _places(territory: Territory) -> dict[str, Place]:
