@@ -1,4 +1,4 @@
-"""Register tables of civil registration: declarations of birth, acts, links between act and person, tasks for the clerk.
+"""Register tables of civil registration: declarations of birth, acts, links of act and person, the clerk's tasks.
 
 A row of `act` is never changed nor deleted: its legal columns are guarded by triggers on both engines."""
 
@@ -93,7 +93,12 @@ act = register_table(
     sa.Column("drawn_at", sa.Text),
     sa.Column("drawn_by", sa.Text),
     sa.Column("facts", sa.Text, comment="JSON: the other fields of the declaration as registered"),
-    sa.Column("number_key", sa.Text, unique=True, comment="office, year, volume, number; null where another act holds it"),
+    sa.Column(
+        "number_key",
+        sa.Text,
+        unique=True,
+        comment="office, year, volume, number; null where another act holds it",
+    ),
     sa.Index("ix_act_office_year", "office", "year", "number"),
 )
 

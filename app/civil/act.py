@@ -1,0 +1,87 @@
+"""The act as it is drawn up: the whole declaration as it stands that day, its place in the books, the law's answer.
+Used for acts drawn up here and for acts keyed from paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from app.civil.declaration import delay
+from app.law.delay import DelayAnswer
+from sync.catalogue import CATALOGUE
+
+_BIRTH = CATALOGUE["birth"].fields.keys()
+_ACT = CATALOGUE["act"].fields.keys()
+# What the act has no field for is kept beside it in one piece: nothing of the declaration is left out.
+_COPIED = frozenset(_BIRTH & _ACT - {"office", "person"})
+_BESIDE = frozenset(_BIRTH - _ACT)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an act stands in the books: office code, year, volume, number, folio, and the day it was entered."""
+
+    commune: str
+    office: str
+    year: int
+    volume: str
+    number: int
+    folio: str | None
+    registered_on: str
+
+    @property
+    def reference(self) -> str:
+        """`office/year/number`: how a person's file names the act."""
+        return f"{self.office}/{self.year}/{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Who drew the act up or keyed it, when (RFC 3339 in UTC), and how it came about."""
+
+    provenance: Literal["registration", "reprise"]
+    at: str
+    by: str
+    name: str
+
+
+def act_of(
+    values: Mapping[str, Any],
+    place: Place,
+    *,
+    birth: str,
+    drawing: Drawing,
+    judgment: Mapping[str, str] | None,
+    person: str | None = None,
+) -> tuple[dict[str, Any], DelayAnswer]:
+    """The fields of a new act for the clean `values` of a declaration, and the delay judged on that declaration."""
+    answer = delay(values)
+    act = {name: value for name, value in values.items() if name in _COPIED}
+    act |= {
+        "birth": birth,
+        "commune": place.commune,
+        "office": place.office,
+        "year": place.year,
+        "volume": place.volume,
+        "number": place.number,
+        "registered_on": place.registered_on,
+        "delay": answer.delay,
+        "delay_rule": answer.rule,
+        "provenance": drawing.provenance,
+        "drawn_at": drawing.at,
+        "drawn_by": drawing.by,
+    }
+    if answer.applied is not None:
+        act["delay_limit"] = answer.applied.days
+    if answer.days is not None:
+        act["delay_days"] = answer.days
+    if place.folio is not None:
+        act["folio"] = place.folio
+    if person is not None:
+        act["person"] = person
+    if judgment is not None:
+        act |= {f"judgment_{name}": judgment[name] for name in ("court", "number", "date")}
+    facts = {name: value for name, value in values.items() if name in _BESIDE}
+    act["facts"] = facts | {"officer_name": drawing.name, "delay_article": answer.article}
+    return act, answer

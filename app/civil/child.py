@@ -1,0 +1,110 @@
+"""The child of a registered birth in the population register: a person of the mother's household, the person already
+there, or a task for the clerk. The operations go into the batch of the act itself."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.ledger.history import current_dots, forked_dots, registers_of
+from app.population.tables import person
+from sync.catalogue import register_of
+
+GONE = frozenset({"moved", "dead"})
+# The tie to the head where the mother's own tie leaves no doubt; elsewhere a visit or the clerk says it.
+_RELATION = {"head": "child", "spouse": "child", "child": "grandchild", "sibling": "nephew_niece"}
+_FACTS = (
+    *("nom", "postnom", "prenom", "sex", "birth_date", "birth_precision", "birth_words", "birth_place"),
+    *("mother", "father", "mother_name", "father_name"),
+)
+
+Operation = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What becomes of the child: its person and household, or a task; and the operations that say so."""
+
+    person: str | None
+    household: str | None
+    task: str | None
+    operations: list[Operation]
+
+
+def place_child(
+    connection: sa.Connection,
+    values: Mapping[str, Any],
+    *,
+    birth: str,
+    act: str,
+    reference: str,
+    commune: str,
+) -> Placed:
+    """Find the child's place for the clean `values` of its declaration.
+
+    A person the declaration names and this register knows stays one person: the facts of the act enter his registers
+    as evidence `act`. Else the child becomes a person of the household where the mother lives (a row with a
+    household, neither moved nor dead). Else the clerk gets a task.
+    """
+    facts = {name: values[name] for name in _FACTS if name in values}
+    facts |= {"birth_act": "seen", "birth_act_ref": reference}
+    child = values.get("person")
+    known = _row(connection, child)
+    if known is not None:
+        return _known(connection, known, facts, birth=birth, act=act)
+    mother = _row(connection, values.get("mother"))
+    if mother is not None and mother["household"] is not None and mother["status"] not in GONE:
+        return _newborn(mother, facts, child=child or str(uuid.uuid4()), birth=birth, act=act)
+    task = str(uuid.uuid4())
+    what = {
+        "what": "child_without_household",
+        "birth": birth,
+        "act": act,
+        "commune": commune,
+        "stage": "open",
+    }
+    return Placed(None, None, task, [{"kind": "task", "id": task, "new": True, "set": what}])
+
+
+def _known(
+    connection: sa.Connection, row: Mapping[str, Any], facts: dict[str, Any], *, birth: str, act: str
+) -> Placed:
+    registers = registers_of(connection, "person", row)
+    forked = forked_dots(connection)
+    names = {register_of("person", name).name for name in facts}
+    seen = {name: dots for name in names if (dots := current_dots(registers, "person", name, forked))}
+    change: Operation = {"kind": "person", "id": row["id"], "set": facts, "ev": "act"}
+    if seen:
+        change["par"] = seen
+    link = _link(birth=birth, act=act, person=row["id"], household=row["household"])
+    return Placed(row["id"], row["household"], None, [change, link])
+
+
+def _newborn(mother: Mapping[str, Any], facts: dict[str, Any], *, child: str, birth: str, act: str) -> Placed:
+    household = mother["household"]
+    values = {"household": household, **facts, "status": "present"}
+    relation = _RELATION.get(mother["relation"] or "")
+    if relation is not None:
+        values["relation"] = relation
+    born: Operation = {"kind": "person", "id": child, "new": True, "set": values, "ev": "act"}
+    return Placed(
+        child, household, None, [born, _link(birth=birth, act=act, person=child, household=household)]
+    )
+
+
+def _link(*, birth: str, act: str, person: str, household: str | None) -> Operation:
+    values = {"birth": birth, "act": act, "person": person}
+    if household is not None:
+        values["household"] = household
+    return {"kind": "link", "id": str(uuid.uuid4()), "new": True, "set": values}
+
+
+def _row(connection: sa.Connection, identity: str | None) -> Mapping[str, Any] | None:
+    if identity is None:
+        return None
+    found = connection.execute(sa.select(person).where(person.c.id == identity)).mappings().one_or_none()
+    return dict(found) if found is not None else None

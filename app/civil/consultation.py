@@ -1,0 +1,224 @@
+"""Reading the books: lists of births and tasks, and the file of one birth with its act. Every page is limited to the
+communes the officer sees; whose data was read goes into the journal."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.civil import tables
+from app.civil.declaration import answered, birth_row, delay
+from app.ledger.door import Door
+from app.ledger.history import etag
+from app.ledger.projection import Shape
+
+_ITEM = ("nom", "postnom", "prenom", "sex", "birth_date", "birth_precision", "declared_on", "mode", "commune")
+_ACT = (
+    *("id", "office", "year", "volume", "number", "folio", "registered_on"),
+    *("drawn_at", "drawn_by", "person"),
+)
+_PEOPLE = ("person", "mother", "father")
+_CHUNK = 500
+
+Position = tuple[int, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Births:
+    """A page of births: as REST shows them, where the next page begins (None at the end), and the subjects read."""
+
+    items: list[dict[str, Any]]
+    next: Position | None
+    births: list[str]
+    persons: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class BirthFile:
+    """One birth with its act as REST shows it, its ETag, its commune, and the persons named by id."""
+
+    shown: dict[str, Any]
+    etag: str
+    commune: str | None
+    persons: list[str]
+
+
+def births(
+    connection: sa.Connection,
+    door: Door,
+    *,
+    communes: Collection[str] | None,
+    year: int | None,
+    delay_is: str | None,
+    after: Position | None,
+    limit: int,
+) -> Births:
+    """Births of these communes (None = all), last written down or changed first.
+
+    `year` is the year of the register for a registered birth, else that of the declaration. `delay_is` compares with
+    the act's delay where there is an act, else with what the law says today of the declaration.
+    """
+    items: list[dict[str, Any]] = []
+    persons: list[str] = []
+    found = _matching(
+        connection, door, communes=communes, year=year, delay_is=delay_is, after=after, chunk=limit + 1
+    )
+    following: Position | None = None
+    position: Position | None = None
+    for item, row in found:
+        if len(items) == limit:
+            following = position
+            break
+        items.append(item)
+        persons += _people(row["act_person"], row["person"])
+        position = (row["area"], row["seq"], row["id"])
+    return Births(items, following, [item["id"] for item in items], list(dict.fromkeys(persons)))
+
+
+def birth_file(connection: sa.Connection, door: Door, *, birth: str) -> BirthFile:
+    """The whole declaration, the law's answer and the act of one birth; raises `birth_unknown` (404).
+
+    The ETag changes when the declaration or its act does.
+    """
+    row = birth_row(connection, birth)
+    query = sa.select(tables.act).where(tables.act.c.birth == birth).order_by(tables.act.c.id).limit(1)
+    found = connection.execute(query).mappings().one_or_none()
+    act = dict(found) if found is not None else None
+    shape = door.registry.shapes["birth"]
+    values = shape.clean_values(row)
+    shown = {"id": birth, **values, **_judged(values, act), "act": _act(act)}
+    tag = etag(row) if act is None else _combined(etag(row), etag(act))
+    persons = _people(act["person"] if act is not None else None, *(values.get(name) for name in _PEOPLE))
+    return BirthFile(shown, tag, door.areas.commune(door.areas.code(row["area"])), persons)
+
+
+def tasks(
+    connection: sa.Connection,
+    door: Door,
+    *,
+    communes: Collection[str] | None,
+    stage: str | None,
+    after: Position | None,
+    limit: int,
+) -> tuple[list[dict[str, Any]], Position | None]:
+    """The clerk's tray of these communes (None = all), newest first, and where the next page begins."""
+    task = tables.task
+    query = _newest_first(sa.select(task), task, areas=_areas(door, communes), after=after)
+    if stage is not None:
+        query = query.where(task.c.stage == stage)
+    rows = connection.execute(query.limit(limit + 1)).mappings().all()
+    shape = door.registry.shapes["task"]
+    items = [{name: row[name] for name in ("id", *shape.fields)} for row in rows[:limit]]
+    last = rows[limit - 1] if len(rows) > limit else None
+    return items, (last["area"], last["seq"], last["id"]) if last is not None else None
+
+
+def _matching(
+    connection: sa.Connection,
+    door: Door,
+    *,
+    communes: Collection[str] | None,
+    year: int | None,
+    delay_is: str | None,
+    after: Position | None,
+    chunk: int,
+) -> Iterator[tuple[dict[str, Any], Mapping[str, Any]]]:
+    """Rows in order; the delay of what is not registered yet is asked of the law, so it is compared here."""
+    shape = door.registry.shapes["birth"]
+    areas = _areas(door, communes)
+    while True:
+        query = _newest_first(_births_with_act(year, delay_is), tables.birth, areas=areas, after=after)
+        rows = [dict(row) for row in connection.execute(query.limit(chunk)).mappings()]
+        for row in rows:
+            item = _item(row, shape)
+            if delay_is is None or item["delay"] == delay_is:
+                yield item, row
+        if len(rows) < chunk:
+            return
+        after = (rows[-1]["area"], rows[-1]["seq"], rows[-1]["id"])
+        chunk = _CHUNK
+
+
+def _births_with_act(year: int | None, delay_is: str | None) -> sa.Select[Any]:
+    birth, act, earlier = tables.birth, tables.act, tables.act.alias("earlier")
+    # Two servers may have registered one birth: the birth is shown once, with the same act everywhere.
+    first = ~sa.exists().where(earlier.c.birth == act.c.birth, earlier.c.id < act.c.id)
+    shown = [act.c[name].label(f"act_{name}") for name in (*_ACT, *_LEGAL)]
+    query = sa.select(birth, *shown).outerjoin(act, sa.and_(act.c.birth == birth.c.id, first))
+    if year is not None:
+        declared = birth.c.declared_on.between(f"{year:04d}", f"{year:04d}-12-31")
+        query = query.where(sa.or_(act.c.year == year, sa.and_(act.c.id.is_(None), declared)))
+    if delay_is is not None:
+        query = query.where(sa.or_(act.c.delay == delay_is, act.c.id.is_(None)))
+    return query
+
+
+_LEGAL = (
+    *("delay", "delay_days", "delay_limit", "delay_rule", "facts", "provenance"),
+    *("judgment_court", "judgment_number", "judgment_date"),
+)
+
+
+def _newest_first(
+    query: sa.Select[Any], table: sa.Table, *, areas: Sequence[int] | None, after: Position | None
+) -> sa.Select[Any]:
+    """By the feed's index: areas in a fixed order, in each what this server wrote last first."""
+    place = (table.c.area, table.c.seq, table.c.id)
+    if areas is not None:
+        query = query.where(table.c.area.in_(areas))
+    if after is not None:
+        query = query.where(
+            sa.tuple_(*place) < sa.tuple_(*(sa.literal(v, c.type) for v, c in zip(after, place, strict=True)))
+        )
+    return query.order_by(*(column.desc() for column in place))
+
+
+def _areas(door: Door, communes: Collection[str] | None) -> list[int] | None:
+    if communes is None:
+        return None
+    found = (door.areas.id(f"civil:{commune}") for commune in sorted(communes))
+    return [identity for identity in found if identity is not None]
+
+
+def _item(row: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
+    act = None
+    if row["act_id"] is not None:
+        act = {name: row[f"act_{name}"] for name in (*_ACT, *_LEGAL)}
+    judged = _judged(shape.clean_values(row) if act is None else {}, act)
+    return {"id": row["id"], **{name: row[name] for name in _ITEM}, **judged, "act": _act(act)}
+
+
+def _judged(values: Mapping[str, Any], act: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the act says of the delay stands; before there is one, what the law says now."""
+    if act is None:
+        return answered(delay(values))
+    facts = json.loads(act["facts"]) if act["facts"] else {}
+    return {
+        "delay": act["delay"],
+        "delay_days": act["delay_days"],
+        "delay_limit": act["delay_limit"],
+        "delay_rule": act["delay_rule"] or "",
+        "delay_article": facts.get("delay_article") or "",
+    }
+
+
+def _act(act: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if act is None:
+        return None
+    shown: dict[str, Any] = {name: act[name] for name in _ACT} | {"origin": act["provenance"]}
+    judgment = {name: act[f"judgment_{name}"] for name in ("court", "number", "date")}
+    shown["judgment"] = judgment if judgment["court"] is not None else None
+    return shown
+
+
+def _people(*ids: str | None) -> list[str]:
+    return [each for each in dict.fromkeys(ids) if each is not None]
+
+
+def _combined(*tags: str) -> str:
+    return f'"{hashlib.sha256("".join(tags).encode()).hexdigest()[:32]}"'

@@ -1,0 +1,171 @@
+"""Receiving the declaration of a birth: what cannot be is refused, what is missing or unknown is only pointed out, and
+the delay is answered by the law. Draws up no act."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.access.officers import Officer
+from app.civil import tables
+from app.errors import INVALID_INPUT, Problem, problem
+from app.law.dates import possible_days
+from app.law.delay import DelayAnswer, delay_of
+from app.ledger.door import Door
+from app.population.tables import person
+from sync.catalogue import is_doubtful
+
+BIRTH_UNKNOWN = problem(
+    "birth_unknown", 404, "Naissance inconnue", "Vérifiez l'identifiant de la déclaration."
+)
+
+NAMES = ("nom", "postnom", "prenom")
+_PEOPLE = {"mother": "mother_unknown", "father": "father_unknown", "person": "person_unknown"}
+_LISTED = ("commune", "mother_quartier", "mother_nationality", "father_nationality")
+_LENGTHS = {"month": 7, "day": 10}
+
+FieldError = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A declaration taken down: its id, the law's answer and what somebody should look at."""
+
+    id: str
+    answer: DelayAnswer
+    warnings: list[dict[str, str]]
+
+
+def declare(
+    connection: sa.Connection, door: Door, officer: Officer, *, values: Mapping[str, Any], today: date
+) -> Received:
+    """Write one declaration down through the door, in the caller's transaction.
+
+    `values` are clean fields of the protocol's `birth` with `commune` and `declared_on` filled in. Raises
+    `invalid_input` (422) for a contradiction; an unknown father or mother is never one (Family Code, art. 117).
+    """
+    if errors := contradictions(values, door, today=today):
+        raise refuse(errors)
+    birth = str(uuid.uuid4())
+    door.write(connection, [{"kind": "birth", "id": birth, "new": True, "set": dict(values)}], by=officer.id)
+    return Received(birth, delay(values), [*_missing(values), *_strangers(connection, values)])
+
+
+def delay(values: Mapping[str, Any]) -> DelayAnswer:
+    """The law's answer about the clean values of a declaration: the day it was received judges."""
+    declared_on = _day(values.get("declared_on"))
+    birth = None
+    if declared_on is not None:
+        birth = possible_days(
+            values.get("birth_date"), values.get("birth_precision"), declared_on=declared_on
+        )
+    return delay_of(declared_on=declared_on, birth=birth)
+
+
+def contradictions(values: Mapping[str, Any], door: Door, *, today: date) -> list[FieldError]:
+    """What cannot be true of a declaration known on `today`: codes on no list, days that exclude each other.
+
+    Gives {"field", "message"} (French) for each; pure but for the lists the door holds.
+    """
+    return [*_unknown_codes(values, door), *_impossible_days(values, today)]
+
+
+def refuse(errors: list[FieldError]) -> Problem:
+    """The problem that carries these errors."""
+    fields = ", ".join(dict.fromkeys(error["field"] for error in errors))
+    return INVALID_INPUT(f"À corriger : {fields}.", errors=errors)
+
+
+def answered(answer: DelayAnswer) -> dict[str, Any]:
+    """The law's answer as REST shows it."""
+    return {
+        "delay": answer.delay,
+        "delay_days": answer.days,
+        "delay_limit": answer.limit,
+        "delay_rule": answer.rule,
+        "delay_article": answer.article,
+    }
+
+
+def birth_row(connection: sa.Connection, identity: str) -> Mapping[str, Any]:
+    """The stored declaration; raises `birth_unknown` (404)."""
+    query = sa.select(tables.birth).where(tables.birth.c.id == identity)
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        raise BIRTH_UNKNOWN()
+    return dict(row)
+
+
+def _unknown_codes(values: Mapping[str, Any], door: Door) -> Iterable[FieldError]:
+    codes = door.registry.codes
+    for name in _LISTED:
+        if name in values and is_doubtful("birth", name, values[name], codes):
+            yield _error(name, "Ce code n'est pas dans la liste.")
+    if "office" in values:
+        home = door.territory.office_commune(values["office"])
+        if home is None:
+            yield _error("office", "Ce bureau de l'état civil n'existe pas.")
+        elif home != values.get("commune"):
+            yield _error("office", "Ce bureau relève d'une autre commune.")
+
+
+def _impossible_days(values: Mapping[str, Any], today: date) -> Iterable[FieldError]:
+    declared_on = _day(values.get("declared_on")) or today
+    if declared_on > today:
+        yield _error("declared_on", "La déclaration est datée dans l'avenir.")
+    written = values.get("birth_date")
+    days = possible_days(written, None, declared_on=today)
+    if written is None or days is None:
+        return
+    if len(written) < _LENGTHS.get(values.get("birth_precision", ""), 0):
+        yield _error("birth_precision", "La date de naissance est moins précise que cela.")
+    if days.earliest > today:
+        yield _error("birth_date", "La naissance est datée dans l'avenir.")
+    elif days.earliest > declared_on:
+        yield _error("birth_date", "La naissance est postérieure à la déclaration.")
+    for name in ("mother_birth_date", "father_birth_date"):
+        if name in values:
+            parent = possible_days(values[name], None, declared_on=today)
+            if parent is not None and parent.earliest > days.latest:
+                yield _error(name, "Le parent serait né après l'enfant.")
+
+
+def _missing(values: Mapping[str, Any]) -> Iterable[dict[str, str]]:
+    if not any(name in values for name in NAMES):
+        yield _warning("name_missing", "nom", message="Aucun nom : l'acte ne pourra pas être dressé.")
+    if "sex" not in values:
+        yield _warning("sex_missing", "sex", message="Le sexe n'est pas indiqué.")
+    if "birth_date" not in values:
+        yield _warning(
+            "birth_date_missing", "birth_date", message="Sans date de naissance le délai n'est pas jugé."
+        )
+    if values.get("multiple", "single") != "single" and "order" not in values:
+        yield _warning("order_missing", "order", message="Naissance multiple : indiquez le rang de l'enfant.")
+
+
+def _strangers(connection: sa.Connection, values: Mapping[str, Any]) -> Iterable[dict[str, str]]:
+    named = {values[name] for name in _PEOPLE if name in values}
+    if not named:
+        return
+    known = set(connection.execute(sa.select(person.c.id).where(person.c.id.in_(named))).scalars())
+    for name, code in _PEOPLE.items():
+        if name in values and values[name] not in known:
+            yield _warning(code, name, message="Cette personne n'est pas au registre de ce serveur.")
+
+
+def _day(text: str | None) -> date | None:
+    """A full day; None for a date that is missing or, from a tablet, only approximate."""
+    return date.fromisoformat(text) if text is not None and len(text) == 10 else None
+
+
+def _error(field: str, message: str) -> FieldError:
+    return {"field": field, "message": message}
+
+
+def _warning(code: str, field: str, *, message: str) -> dict[str, str]:
+    return {"code": code, "field": field, "message": message}

@@ -1,0 +1,398 @@
+"""REST calls of civil registration: declarations, acts, reprise, the clerk's tasks and the confirmation of the date."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, Literal
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from app.access.idempotency import IdempotencyKey, StoredAnswer, body_hash, remember, replayed
+from app.access.journal import record_read
+from app.access.jurisdiction import communes_of, require
+from app.access.officers import Officer
+from app.access.paging import BAD_CURSOR, Cursor, Limit, Page, decode_cursor, encode_cursor
+from app.access.permissions import Permission, allow, database, settings
+from app.civil import consultation
+from app.civil.consultation import Position
+from app.civil.declaration import BIRTH_UNKNOWN, answered, declare, refuse
+from app.civil.registration import Act, Entry, register
+from app.civil.reprise import TakenOver, read_paper_acts, take_over
+from app.civil.schemas import (
+    BirthIn,
+    BirthItem,
+    BirthOut,
+    ClockConfirmed,
+    ClockIn,
+    Declared,
+    Delay,
+    Imported,
+    Registered,
+    RegistrationIn,
+    TaskOut,
+    paper_act_schema,
+)
+from app.civil.today import confirm_day, day_of_registration
+from app.database import Database
+from app.errors import problem
+from app.ledger.door import Door
+from app.settings import Settings
+from app.territory.places import COMMUNE_UNKNOWN
+from sync.catalogue import is_uuid4
+
+IDEMPOTENCY_KEY_REQUIRED = problem(
+    "idempotency_key_required",
+    400,
+    "Clé de répétition manquante",
+    "Envoyez l'en-tête Idempotency-Key : la même clé redonne la même réponse.",
+)
+
+router = APIRouter(prefix="/v1", tags=["État civil"])
+Store = Annotated[Database, Depends(database)]
+Config = Annotated[Settings, Depends(settings)]
+BirthId = Annotated[str, Path(max_length=100, description="Identifiant de la déclaration.")]
+CommuneFilter = Annotated[
+    str | None, Query(max_length=40, description="Code de la commune.", examples=["CD-KN-017"])
+]
+
+
+def the_door(request: Request) -> Door:
+    """The node's door (a FastAPI dependency)."""
+    found: Door = request.app.state.door
+    return found
+
+
+async def raw_body(request: Request) -> bytes:
+    """The request's body as sent (a FastAPI dependency); its size was bounded before."""
+    return await request.body()
+
+
+TheDoor = Annotated[Door, Depends(the_door)]
+Raw = Annotated[bytes, Depends(raw_body)]
+
+
+class Once:
+    """One write of one officer under his Idempotency-Key: asks for the answer of the first time, and keeps it."""
+
+    def __init__(self, officer: Officer, key: str | None, *, route: str, body: bytes) -> None:
+        self.officer, self.key, self.route, self.hash = officer, key, route, body_hash(body)
+
+    def before(self, connection: sa.Connection) -> Response | None:
+        """The first answer again, None the first time or without a key."""
+        if self.key is None:
+            return None
+        stored = replayed(
+            connection, officer=self.officer, key=self.key, route=self.route, body_hash=self.hash
+        )
+        return _json(stored.status, stored.body, headers=stored.headers) if stored is not None else None
+
+    def keep(self, connection: sa.Connection, door: Door, answer: BaseModel) -> Response:
+        """Answer 201, remembered in the transaction of the write itself."""
+        body = answer.model_dump_json()
+        if self.key is not None:
+            remember(
+                connection,
+                StoredAnswer(201, body),
+                officer=self.officer,
+                key=self.key,
+                route=self.route,
+                body_hash=self.hash,
+                at=door.clock.clock.now(),
+            )
+        return _json(201, body)
+
+
+@router.post("/births", status_code=201, response_model=Declared, summary="Déclarer une naissance")
+def declare_birth(
+    body: BirthIn,
+    officer: Annotated[Officer, Depends(allow(Permission.DECLARE))],
+    store: Store,
+    *,
+    door: TheDoor,
+    key: IdempotencyKey = None,
+) -> Response:
+    """Reçoit la déclaration et répond si elle est dans les délais ; l'enregistrement vient ensuite.
+
+    Un père inconnu ou une personne absente du registre ne bloque jamais. 422 `invalid_input` pour ce qui est
+    impossible (30 février, avenir, avant 1850, déclarée avant la naissance), 403 `other_commune`.
+    """
+    values = body.model_dump(exclude_none=True)
+    once = Once(officer, key, route="POST /v1/births", body=body.model_dump_json(exclude_unset=True).encode())
+    today = door.clock.clock.today()
+    values.setdefault("declared_on", today.isoformat())
+    values.setdefault("commune", officer.commune)
+    if values["commune"] not in door.territory.communes:
+        raise refuse([{"field": "commune", "message": "Indiquez le code d'une commune de la province."}])
+    require(officer, values["commune"], node_kind=door.standing.kind)
+    with store.write() as connection:
+        if again := once.before(connection):
+            return again
+        received = declare(connection, door, officer, values=values, today=today)
+        shown = {"id": received.id, **answered(received.answer), "warnings": received.warnings}
+        return once.keep(connection, door, Declared.model_validate(shown))
+
+
+@router.get("/births", response_model=Page[BirthItem], summary="Les naissances déclarées")
+def list_births(
+    officer: Annotated[Officer, Depends(allow(Permission.READ_CIVIL))],
+    store: Store,
+    *,
+    door: TheDoor,
+    commune: CommuneFilter = None,
+    year: Annotated[
+        int | None,
+        Query(
+            ge=1850,
+            le=9999,
+            description="Année du registre ; sans acte, année de la déclaration.",
+            examples=[2011],
+        ),
+    ] = None,
+    delay: Annotated[Delay | None, Query(description="Délai.", examples=["out_of_delay"])] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """Les naissances des communes de l'officier, les dernières écrites d'abord. La lecture est inscrite au journal."""
+    communes = _communes(officer, door, commune)
+    with store.write() as connection:
+        page = consultation.births(
+            connection,
+            door,
+            communes=communes,
+            year=year,
+            delay_is=delay,
+            after=_position(cursor),
+            limit=limit,
+        )
+        _journal(
+            connection,
+            door,
+            officer,
+            births=page.births,
+            persons=page.persons,
+            commune=commune or officer.commune,
+            route="GET /v1/births",
+        )
+    return JSONResponse({"items": page.items, "next": page.next and encode_cursor(*page.next)})
+
+
+@router.get("/births/{birth_id}", response_model=BirthOut, summary="Une naissance et son acte")
+def read_birth(
+    birth_id: BirthId,
+    officer: Annotated[Officer, Depends(allow(Permission.READ_CIVIL))],
+    store: Store,
+    *,
+    door: TheDoor,
+) -> Response:
+    """La déclaration entière, le délai et l'acte ; l'ETag change avec eux. La lecture est inscrite au journal."""
+    _require_id(birth_id)
+    with store.write() as connection:
+        found = consultation.birth_file(connection, door, birth=birth_id)
+        require(officer, found.commune, node_kind=door.standing.kind)
+        _journal(
+            connection,
+            door,
+            officer,
+            births=[birth_id],
+            persons=found.persons,
+            commune=found.commune,
+            route="GET /v1/births/{id}",
+        )
+    return JSONResponse(found.shown, headers={"ETag": found.etag})
+
+
+@router.post(
+    "/births/{birth_id}/registration",
+    status_code=201,
+    response_model=Registered,
+    summary="Enregistrer une naissance",
+)
+def register_birth(
+    birth_id: BirthId,
+    body: RegistrationIn,
+    officer: Annotated[Officer, Depends(allow(Permission.REGISTER))],
+    *,
+    store: Store,
+    door: TheDoor,
+    config: Config,
+    key: IdempotencyKey = None,
+) -> Response:
+    """Dresse l'acte à la date du jour avec le numéro suivant du bureau ; rien ne le modifie ensuite.
+
+    L'enfant devient une personne du ménage de sa mère si elle est une résidente connue ; sinon une tâche est ouverte.
+    409 `already_registered`, `clock_unsure`, `declaration_contested` ; 422 `judgment_required` hors délai, sur
+    jugement, ou tant que le délai est indéterminé ; 422 `declaration_doubtful`.
+    """
+    _require_id(birth_id)
+    route = f"POST /v1/births/{birth_id}/registration"
+    once = Once(officer, key, route=route, body=body.model_dump_json(exclude_unset=True).encode())
+    judgment = body.judgment.model_dump() if body.judgment is not None else None
+    entry = Entry(body.office, body.volume, body.folio, judgment)
+    with store.write() as connection:
+        if again := once.before(connection):
+            return again
+        today = day_of_registration(connection, door, ahead_hours=config.clock_ahead_hours)
+        act = register(connection, door, officer, birth=birth_id, entry=entry, today=today)
+        return once.keep(connection, door, _registered(act))
+
+
+@router.post(
+    "/imports/acts",
+    status_code=201,
+    response_model=Imported,
+    summary="Reprendre des actes du papier",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/x-ndjson": {"schema": paper_act_schema()}},
+        }
+    },
+)
+def import_acts(
+    body: Raw,
+    officer: Annotated[Officer, Depends(allow(Permission.REPRISE))],
+    store: Store,
+    *,
+    door: TheDoor,
+    key: IdempotencyKey = None,
+) -> Response:
+    """Un acte par ligne (NDJSON, 1 000 au plus) : tout le fichier est repris, ou rien.
+
+    422 `import_refused` nomme chaque ligne fautive (50 au plus, `total` les compte). L'Idempotency-Key est
+    obligatoire : le même fichier renvoyé avec elle reçoit la même réponse. Aucune tâche n'est ouverte.
+    """
+    if key is None:
+        raise IDEMPOTENCY_KEY_REQUIRED()
+    once = Once(officer, key, route="POST /v1/imports/acts", body=body)
+    with store.read() as connection:
+        if again := once.before(connection):
+            return again
+    # Checked outside the transaction: reading a thousand lines must not hold up other writers.
+    lines = read_paper_acts(body, door, officer=officer, today=door.clock.clock.today())
+    with store.write() as connection:
+        if again := once.before(connection):
+            return again
+        return once.keep(connection, door, _imported(take_over(connection, door, officer, lines=lines)))
+
+
+@router.get("/tasks", response_model=Page[TaskOut], summary="Les tâches du préposé")
+def list_tasks(
+    officer: Annotated[Officer, Depends(allow(Permission.READ_CIVIL))],
+    store: Store,
+    *,
+    door: TheDoor,
+    commune: CommuneFilter = None,
+    stage: Annotated[Literal["open", "done"] | None, Query(description="État.", examples=["open"])] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """Ce qui attend quelqu'un, le plus récent d'abord : par exemple l'enfant dont la mère n'est pas au registre."""
+    communes = _communes(officer, door, commune)
+    with store.read() as connection:
+        items, following = consultation.tasks(
+            connection, door, communes=communes, stage=stage, after=_position(cursor), limit=limit
+        )
+    return JSONResponse({"items": items, "next": following and encode_cursor(*following)})
+
+
+@router.post(
+    "/clock/confirmation",
+    status_code=201,
+    response_model=ClockConfirmed,
+    summary="Confirmer la date du serveur",
+)
+def confirm_clock(
+    body: ClockIn,
+    officer: Annotated[Officer, Depends(allow(Permission.SETTINGS))],
+    *,
+    store: Store,
+    door: TheDoor,
+    config: Config,
+) -> ClockConfirmed:
+    """Un administrateur lit la date sur un calendrier et la confirme ; l'enregistrement reprend. Inscrit au registre.
+
+    Elle vaut `MBOKA_CLOCK_AHEAD_HOURS` heures d'horloge. 422 `clock_date_differs` si le serveur a une autre date.
+    """
+    day = date.fromisoformat(body.date)
+    with store.write() as connection:
+        at, until = confirm_day(connection, door, officer, day=day, ahead_hours=config.clock_ahead_hours)
+    door.refresh()
+    return ClockConfirmed(date=body.date, confirmed_at=at, holds_until=until)
+
+
+def _communes(officer: Officer, door: Door, commune: str | None) -> frozenset[str] | None:
+    """The communes a list is limited to; raises `commune_unknown` (404) or `other_commune` (403)."""
+    if commune is None:
+        return communes_of(officer, door.standing.kind)
+    if commune not in door.territory.communes:
+        raise COMMUNE_UNKNOWN(f"Aucune commune ne porte le code « {commune} ».")
+    require(officer, commune, node_kind=door.standing.kind)
+    return frozenset({commune})
+
+
+def _position(cursor: str | None) -> Position | None:
+    if cursor is None:
+        return None
+    area, seq, identity = decode_cursor(cursor, int, int, str)
+    if not is_uuid4(identity) or abs(area) >= 1 << 31:
+        raise BAD_CURSOR()
+    return (area, seq, identity)
+
+
+def _require_id(birth: str) -> None:
+    if not is_uuid4(birth):
+        raise BIRTH_UNKNOWN()
+
+
+def _journal(
+    connection: sa.Connection,
+    door: Door,
+    officer: Officer,
+    *,
+    births: list[str],
+    persons: list[str],
+    commune: str | None,
+    route: str,
+) -> None:
+    at = door.clock.clock.now()
+    for kind, subjects in (("birth", births), ("person", persons)):
+        record_read(connection, officer, kind=kind, subjects=subjects, commune=commune, route=route, at=at)
+
+
+def _registered(act: Act) -> Registered:
+    place, child = act.place, act.child
+    return Registered.model_validate(
+        {
+            "id": act.id,
+            "birth": act.birth,
+            "commune": place.commune,
+            "office": place.office,
+            "year": place.year,
+            "volume": place.volume,
+            "number": place.number,
+            "folio": place.folio,
+            "registered_on": place.registered_on,
+            "person": child.person,
+            "household": child.household,
+            "task": child.task,
+            "warnings": act.warnings,
+            **answered(act.answer),
+        }
+    )
+
+
+def _imported(taken: TakenOver) -> Imported:
+    def place(act: str, at: Any) -> dict[str, Any]:
+        return {"id": act, "office": at.office, "year": at.year, "volume": at.volume, "number": at.number}
+
+    return Imported.model_validate(
+        {"acts": taken.acts, "delays": taken.delays, "first": place(*taken.first), "last": place(*taken.last)}
+    )
+
+
+def _json(status: int, body: str, *, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(body, status, headers=dict(headers or {}), media_type="application/json")

@@ -1,0 +1,203 @@
+"""Registering a declared birth: the act is drawn up today, numbered by the server, and never changed again. The child
+enters the population register in the same signed batch."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.access.jurisdiction import require
+from app.access.officers import Officer
+from app.civil import tables
+from app.civil.act import Drawing, Place, act_of
+from app.civil.child import Placed, place_child
+from app.civil.declaration import NAMES, birth_row, delay, refuse
+from app.clock import stamp
+from app.errors import problem
+from app.law.dates import possible_days
+from app.law.delay import OUTCOME, DelayAnswer
+from app.law.registers import judgment_needed, sheets_of_volume
+from app.ledger.bulk import lock_door
+from app.ledger.door import Door
+from app.ledger.tables import conflict
+
+ALREADY_REGISTERED = problem(
+    "already_registered",
+    409,
+    "Naissance déjà enregistrée",
+    "Un acte enregistré ne se modifie pas ; demandez-en une copie.",
+)
+JUDGMENT_REQUIRED = problem(
+    "judgment_required",
+    422,
+    "Jugement supplétif nécessaire",
+    "Donnez le tribunal, le numéro et la date du jugement (`judgment`).",
+)
+DECLARATION_DOUBTFUL = problem(
+    "declaration_doubtful",
+    422,
+    "Déclaration à corriger d'abord",
+    "Un acte ne se dresse que sur des données claires.",
+)
+DECLARATION_CONTESTED = problem(
+    "declaration_contested", 409, "Déclaration en conflit", "Réglez d'abord le conflit (GET /v1/conflicts)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the registrar says: where the act is entered, and the judgment {court, number, date} where there is one."""
+
+    office: str
+    volume: str
+    folio: str | None
+    judgment: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """An act just drawn up."""
+
+    id: str
+    birth: str
+    place: Place
+    answer: DelayAnswer
+    child: Placed
+    warnings: list[dict[str, str]]
+
+
+def register(
+    connection: sa.Connection, door: Door, officer: Officer, *, birth: str, entry: Entry, today: date
+) -> Act:
+    """Draw up the act of one declared birth on `today`, with the next number of the office and year.
+
+    One signed batch in the caller's transaction: the act, and the child's person and link or a task. Raises
+    `birth_unknown` 404, `other_commune` 403, `already_registered` 409, `declaration_contested` 409,
+    `declaration_doubtful` 422, `judgment_required` 422, `invalid_input` 422.
+    """
+    # Numbers and the question whether an act exists are answered under the lock held to commit.
+    lock_door(connection)
+    row = birth_row(connection, birth)
+    commune = door.areas.commune(door.areas.code(row["area"]))
+    require(officer, commune, node_kind=door.standing.kind)
+    _require_unregistered(connection, birth)
+    values = _settled_values(connection, door, row=row, today=today)
+    _require_office(door, officer, entry=entry, commune=commune)
+    answer = delay(values)
+    _require_judgment(answer, entry, values=values, today=today)
+    number = _next_number(connection, office=entry.office, year=today.year)
+    place = Place(
+        commune or "", entry.office, today.year, entry.volume, number, entry.folio, today.isoformat()
+    )
+    act = str(uuid.uuid4())
+    child = place_child(
+        connection, values, birth=birth, act=act, reference=place.reference, commune=place.commune
+    )
+    drawing = Drawing("registration", stamp(door.clock.clock.now()), officer.id, officer.name)
+    fields, answer = act_of(
+        values, place, birth=birth, drawing=drawing, judgment=entry.judgment, person=child.person
+    )
+    warnings = _volume_warnings(connection, place, today=today)
+    written = door.write(
+        connection, [{"kind": "act", "id": act, "new": True, "set": fields}, *child.operations], by=officer.id
+    )
+    if any(found["status"] == "quarantined" for found in written.values()):
+        raise RuntimeError(f"this server may not register births: {written}")
+    return Act(act, birth, place, answer, child, warnings)
+
+
+def _require_unregistered(connection: sa.Connection, birth: str) -> None:
+    act = tables.act.c
+    query = sa.select(act.id, act.office, act.year, act.number).where(act.birth == birth).limit(1)
+    found = connection.execute(query).one_or_none()
+    if found is not None:
+        raise ALREADY_REGISTERED(
+            f"L'acte n° {found.number} de {found.year} (bureau {found.office}) existe déjà pour cette naissance.",
+            act=found.id,
+        )
+
+
+def _settled_values(
+    connection: sa.Connection, door: Door, *, row: Mapping[str, Any], today: date
+) -> dict[str, Any]:
+    """The clean values of a declaration on which an act may stand."""
+    shape = door.registry.shapes["birth"]
+    contested = conflict.c.kind == "birth", conflict.c.id == row["id"], conflict.c.weight > 0
+    fields = connection.execute(sa.select(conflict.c.register).where(*contested)).scalars().all()
+    if fields:
+        raise DECLARATION_CONTESTED(f"Plusieurs valeurs se disputent : {', '.join(sorted(fields))}.")
+    values = shape.clean_values(row)
+    doubtful = sorted(shape.doubtful(row))
+    if doubtful:
+        raise DECLARATION_DOUBTFUL(f"Valeurs douteuses : {', '.join(doubtful)}.")
+    if not any(name in values for name in NAMES):
+        raise DECLARATION_DOUBTFUL("L'enfant n'a pas de nom.")
+    declared_on, birth_date = values.get("declared_on", ""), values.get("birth_date", "")
+    if declared_on > today.isoformat() or birth_date > today.isoformat():
+        raise DECLARATION_DOUBTFUL("La naissance ou sa déclaration est datée dans l'avenir.")
+    if declared_on and birth_date > declared_on:
+        raise DECLARATION_DOUBTFUL("La naissance est postérieure à sa déclaration.")
+    return values
+
+
+def _require_office(door: Door, officer: Officer, *, entry: Entry, commune: str | None) -> None:
+    home = door.territory.office_commune(entry.office)
+    if home is None:
+        raise refuse([{"field": "office", "message": "Ce bureau de l'état civil n'existe pas."}])
+    require(officer, home, node_kind=door.standing.kind)
+    if home != commune:
+        raise refuse([{"field": "office", "message": "La naissance a été déclarée dans une autre commune."}])
+
+
+def _require_judgment(answer: DelayAnswer, entry: Entry, *, values: Mapping[str, Any], today: date) -> None:
+    judgment = entry.judgment
+    if judgment is None:
+        if judgment_needed(answer.delay, values.get("mode")):
+            doubt = (
+                " Une date de naissance plus précise peut lever le doute."
+                if answer.delay == "undetermined"
+                else ""
+            )
+            reason = OUTCOME[answer.delay] if answer.delay != "in_delay" else "déclarée sur jugement"
+            raise JUDGMENT_REQUIRED(
+                f"Naissance {reason} : l'acte ne se dresse que sur un jugement supplétif.{doubt}"
+            )
+        return
+    judged = date.fromisoformat(judgment["date"])
+    born = possible_days(values.get("birth_date"), None, declared_on=today)
+    if judged > today:
+        raise refuse([{"field": "judgment.date", "message": "Le jugement est daté dans l'avenir."}])
+    if born is not None and judged < born.earliest:
+        raise refuse([{"field": "judgment.date", "message": "Le jugement est antérieur à la naissance."}])
+
+
+def _next_number(connection: sa.Connection, *, office: str, year: int) -> int:
+    act = tables.act.c
+    greatest = connection.scalar(
+        sa.select(sa.func.max(act.number)).where(act.office == office, act.year == year)
+    )
+    return int(greatest or 0) + 1
+
+
+def _volume_warnings(connection: sa.Connection, place: Place, *, today: date) -> list[dict[str, str]]:
+    """A volume beyond its sheets is only pointed out: how many there are is not confirmed."""
+    sheets = sheets_of_volume(today)
+    if sheets is None:
+        return []
+    act = tables.act.c
+    # Acts follow one another, so a full volume shows in its last numbers.
+    latest = sa.select(sa.func.count()).where(
+        act.office == place.office, act.year == place.year, act.number >= place.number - sheets,
+        act.volume == place.volume,
+    )  # fmt: skip
+    full = int(connection.scalar(latest) or 0) >= sheets
+    beyond = place.folio is not None and place.folio.isdecimal() and int(place.folio) > sheets
+    if not full and not beyond:
+        return []
+    message = f"Un volume compte {sheets} feuillets : ouvrez le volume suivant."
+    return [{"code": "volume_full", "field": "volume" if full else "folio", "message": message}]
