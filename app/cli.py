@@ -34,7 +34,11 @@ from app.territory.places import COMMUNE_UNKNOWN
 from app.upgrading import SchemaDiffers, check_schema, upgrade_node
 
 cli = typer.Typer(
-    name="mboka", no_args_is_help=True, add_completion=False, help="Registre de la population et état civil : un nœud."
+    name="mboka",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Registre de la population et état civil : un nœud."
 )
 officer_cli = typer.Typer(no_args_is_help=True, help="Officiers : ajouter, lister, fermer, mot de passe.")
 device_cli = typer.Typer(no_args_is_help=True, help="Appareils : inviter, lister.")
@@ -364,9 +368,8 @@ def demo(
     scale: Annotated[float, typer.Option(help="Part du recensement et des naissances.", min=0.001, max=1.0)] = 1.0,
     keep: Annotated[Path | None, typer.Option(help="Garder les nœuds dans ce dossier.")] = None,
     seed: Annotated[int, typer.Option(help="Graine du hasard.")] = 2026,
-    engine: Annotated[str, typer.Option(help="sqlite, ou postgresql (adresse par MBOKA_DEMO_POSTGRESQL).")] = "sqlite",
 ) -> None:
     """La démonstration : un recensement de Kintambo et sept ans de naissances de Kimbanseke jusqu'à la province."""
     from app.demo.run import demonstrate
 
-    raise SystemExit(demonstrate(once=once, out=out_file, scale=scale, keep=keep, seed=seed, engine=engine))
+    raise SystemExit(demonstrate(once=once, out=out_file, scale=scale, keep=keep, seed=seed))

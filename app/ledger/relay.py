@@ -202,14 +202,14 @@ def _keep_receipts(door: Door, answer: bytes, expected: set[str]) -> tuple[int, 
             raise NOT_THE_PROVINCE() from error
         sha256 = orjson.loads(record.body)["sha256"]
         if sha256 in expected:
-            kept.append({"sha": sha256, "receipt": record.body.decode(), "signature": record.signature or ""})
+            kept.append({"b_sha": sha256, "b_receipt": record.body.decode(), "b_signature": record.signature or ""})
     if kept:
         with door.database.write() as connection:
             connection.execute(
                 batch.update()
-                .where(batch.c.sha256 == sa.bindparam("sha"))
+                .where(batch.c.sha256 == sa.bindparam("b_sha"))
                 .values(
-                    province_receipt=sa.bindparam("receipt"), province_signature=sa.bindparam("signature")
+                    province_receipt=sa.bindparam("b_receipt"), province_signature=sa.bindparam("b_signature")
                 ),
                 kept,
             )

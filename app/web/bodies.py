@@ -18,7 +18,7 @@ from app.web.problems import RETRY, render
 from app.web.strict_json import check_json
 
 UNKNOWN_CODING = problem(
-    "unknown_coding", 415, "Compression inconnue", "Content-Encoding : gzip, zstd ou rien."
+    "unknown_coding", 400, "Compression inconnue", "Content-Encoding : gzip, zstd ou rien."
 )
 TOO_SLOW = problem(
     "too_slow", 408, "Envoi trop lent", "L'envoi a duré trop longtemps ; envoyez de plus petits lots."
