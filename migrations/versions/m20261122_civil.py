@@ -63,6 +63,9 @@ LEGAL = (
     "drawn_by",
     "facts",
     "number_key",
+    "extra",
+    "origin",
+    "n",
 )
 
 
@@ -88,6 +91,9 @@ def _guard_acts() -> None:
     refuse = "BEGIN SELECT RAISE(ABORT, 'un acte enregistré ne se modifie pas'); END"
     op.execute(f"CREATE TRIGGER act_is_final BEFORE UPDATE OF {columns} ON act {refuse}")
     op.execute(f"CREATE TRIGGER act_stays BEFORE DELETE ON act {refuse}")
+    # INSERT OR REPLACE would take an act away without any trigger for DELETE.
+    held = "EXISTS (SELECT 1 FROM act WHERE id = NEW.id OR number_key = NEW.number_key)"
+    op.execute(f"CREATE TRIGGER act_is_not_replaced BEFORE INSERT ON act WHEN {held} {refuse}")
 
 
 def _act() -> None:
