@@ -6,7 +6,7 @@ app.population.names; plain B-tree seeks answer on both engines."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.ledger.bulk import is_postgresql
+from app.ledger.tables import area
 from app.population.corrections import find_rows
 from app.population.desk import Row
 from app.population.names import SLOT_COLUMNS, SLOTS, name_key, numbers, tokens
@@ -69,9 +70,10 @@ def find_persons(
     if not keys:
         return [], None
     start = after or Place(0, "")
-    found = _seek(connection, wanted, plan(len(keys)), keys=keys, start=start, limit=limit + 1)
+    within = replace(wanted, areas=_inhabited(connection, wanted.areas))
+    found = _seek(connection, within, plan(len(keys)), keys=keys, start=start, limit=limit + 1)
     if not found and len(keys) == _LEAST_FOR_NEAR - 1 and (after is None or after.tier == _last(keys)):
-        found = _seek(connection, wanted, _near(keys), keys=keys, start=start, limit=limit + 1)
+        found = _seek(connection, within, _near(keys), keys=keys, start=start, limit=limit + 1)
     places = [Place(tier, identity) for tier, identity in found]
     ended = places[limit - 1] if len(places) > limit else None
     return _ranked(connection, wanted.q, places[:limit]), ended
@@ -131,6 +133,12 @@ def _more(tier: int, subset: tuple[int, ...], *, without: int | None = None) -> 
         for slot in SLOT_COLUMNS[3:]
     ]
     return close + far
+
+
+def _inhabited(connection: sa.Connection, areas: Sequence[int] | None) -> tuple[int, ...]:
+    """Those of the areas (None = all) where anything was ever written: the indexes are sought area by area."""
+    used = connection.execute(sa.select(area.c.id).where(area.c.seq > 0)).scalars()
+    return tuple(sorted(used if areas is None else set(used).intersection(areas)))
 
 
 def _list(

@@ -90,9 +90,14 @@ def _person() -> None:
     op.create_index("ix_person_feed", "person", ["area", "seq", "id"], unique=False)
     op.create_index(op.f("ix_person_household"), "person", ["household"], unique=False)
     for first, second in (("name1", "name2"), ("name2", "name3"), ("name3", "name1")):
-        op.create_index(f"ix_person_{first}", "person", [first, second], unique=False)
+        op.create_index(f"ix_person_{first}", "person", ["area", first, second], unique=False)
     for name in ("name4", "name5", "name6"):
         given = sa.text(f"{name} IS NOT NULL")
         op.create_index(
-            f"ix_person_{name}", "person", [name], unique=False, sqlite_where=given, postgresql_where=given
+            f"ix_person_{name}",
+            "person",
+            ["area", name],
+            unique=False,
+            sqlite_where=given,
+            postgresql_where=given,
         )
