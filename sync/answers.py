@@ -1,0 +1,115 @@
+"""What came back over a bad line: the node's answer, its refusal, or something that only looks like one.
+
+Reads answers and raises; asks nothing itself.
+"""
+
+from collections.abc import Iterable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+import orjson
+
+from sync.seal import BadSignature, check_node_cert
+from sync.store import Page
+
+TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
+_PROBLEM = "application/problem+json"
+
+
+class SyncError(Exception):
+    """Something a person must know: stable `code`, and a French sentence as text."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Unreachable(SyncError):
+    """The node did not answer, or something else did in its place: try again later, nothing is lost."""
+
+
+class Refused(SyncError):
+    """The node itself said no (problem+json); asking again without a change is useless."""
+
+
+class Untrusted(SyncError):
+    """A node, grant or receipt that does not chain to the pinned province."""
+
+
+class NotTheNode(Exception):
+    """An answer that cannot be the node's: a captive portal, a proxy, a cut."""
+
+
+def read_cert(cert: str, province: str) -> dict[str, Any]:
+    """Claims of a certificate that chains to the pinned thumbprint; Untrusted otherwise."""
+    try:
+        return check_node_cert(cert, province)
+    except BadSignature as error:
+        raise Untrusted(
+            "not_the_province",
+            "Ce serveur n'appartient pas à la province attendue : vérifiez l'adresse et l'empreinte.",
+        ) from error
+
+
+def advised(advice: Any, name: str, *, most: int) -> int:
+    """A limit the node advises, never above the protocol's own."""
+    found = advice.get(name) if isinstance(advice, dict) else None
+    return min(most, found) if isinstance(found, int) and found > 0 else most
+
+
+def read_object(response: httpx.Response) -> dict[str, Any]:
+    """The JSON object of an answer; raises NotTheNode."""
+    try:
+        found = orjson.loads(response.content)
+    except orjson.JSONDecodeError as error:
+        raise NotTheNode from error
+    if not isinstance(found, dict):
+        raise NotTheNode
+    return found
+
+
+def read_page(response: httpx.Response) -> Page:
+    """A page of `changes`; it counts only with its last line: without it the answer was cut. Raises NotTheNode."""
+    try:
+        lines = [orjson.loads(line) for line in response.content.split(b"\n") if line]
+        last = lines.pop()
+        after = {area: str(position) for area, position in last["after"].items()}
+        page = Page(lines, after, str(last["feed"]), bool(last["more"]), dict(last.get("have") or {}))
+        _check_lines(page.lines)
+    except (orjson.JSONDecodeError, IndexError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise NotTheNode from error
+    return page
+
+
+def _check_lines(lines: Iterable[Mapping[str, Any]]) -> None:
+    for line in lines:
+        if "drop" not in line:
+            _ = line["kind"], line["area"], int(line["rev"]), line["leave"] if "leave" in line else line["id"]
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Seconds of Retry-After; a date counts from the server's own Date, since no device clock is trusted."""
+    text = response.headers.get("Retry-After", "")
+    if text.isdecimal():
+        return float(text)
+    try:
+        return (parsedate_to_datetime(text) - parsedate_to_datetime(response.headers["Date"])).total_seconds()
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def refusal(response: httpx.Response) -> str:
+    """Why a failed call may be tried again; raises Refused when the node itself says that it may not."""
+    code, detail = "", ""
+    if response.headers.get("content-type", "").startswith(_PROBLEM):
+        try:
+            found = orjson.loads(response.content)
+            code, detail = str(found["code"]), str(found.get("detail", ""))
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise NotTheNode from error
+    if response.status_code in TEMPORARY:
+        return detail or f"HTTP {response.status_code}"
+    if not code:
+        raise NotTheNode
+    raise Refused(code, detail or code)
