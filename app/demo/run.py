@@ -74,6 +74,7 @@ class Demonstration:
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(Server.start, (self.kintambo, self.kimbanseke)))
         self.province.add_officer(self.client, "planificateur", "planner")
+        self.province.add_officer(self.client, "registraire", "registrar")
         self.kimbanseke.add_officer(self.client, "officier", "registrar")
         self.kintambo.add_officer(self.client, "prepose", "clerk")
         for number in range(1, AGENTS + 1):

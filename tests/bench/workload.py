@@ -1,0 +1,99 @@
+"""The workload of all benchmarks: the synthetic Kintambo census as sealed batches of forty tablets, and a node to take it."""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any
+
+import migrations
+from app.clock import Clock
+from app.database import Database
+from app.demo import census
+from app.demo.nodes import Server
+from app.ledger.setup import make_node_rows
+from app.main import Node, create_app
+from app.settings import load, save
+from tests.nodes import Tablet, TestNode
+from tests.web.client import InProcess
+
+SEED = 20261122
+GZIP_LEVEL = 9
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """One batch ready to send."""
+
+    body: bytes
+    data: bytes
+    signature: str
+    households: int
+    persons: int
+
+
+def operations_of(line: dict[str, Any]) -> list[dict[str, Any]]:
+    """The operations of one household line: household, persons, visit."""
+    found = []
+    for kind, entries in (("household", [line.get("household")]), ("person", line.get("persons", [])), ("visit", [line["visit"]])):
+        found += [{"kind": kind, "id": each["id"], "new": True, "set": each["set"]} for each in entries if each]
+    return found
+
+
+def open_node(home: Path, url: str) -> TestNode:
+    """A node of kind both (it certifies itself) in `home` on an empty database."""
+    home.mkdir(parents=True, exist_ok=True)
+    database = Database(url or f"sqlite:///{home / 'mboka.db'}")
+    migrations.upgrade(database)
+    make_node_rows(database, home, kind="both", commune=census.COMMUNE, demo=True, clock=Clock())
+    save(home, {"database_url": url})
+    node = Node.open(load(home), database=database)
+    application = create_app(node)
+    return TestNode(node, application, InProcess(application))
+
+
+def sealed_census(node: TestNode, *, households: int, scale: float = 1.0) -> list[Sealed]:
+    """The census of `scale` in batches of about so many households, sealed by forty enrolled tablets."""
+    batches: list[Sealed] = []
+    tours = census.tablets(scale)
+    for number, plans in groupby(census.households(SEED, scale), key=lambda plan: plan.tablet):
+        tablet = node.tablet(tours[number - 1].quartier)
+        lines = (plan.line for plan in plans)
+        while portion := list(islice(lines, households)):
+            batches.append(_seal(tablet, portion))
+    return batches
+
+
+def _seal(tablet: Tablet, portion: list[dict[str, Any]]) -> Sealed:
+    data, signature = tablet.seal([operation for line in portion for operation in operations_of(line)])
+    counted = sum("household" in line for line in portion)
+    persons = sum(len(line.get("persons", ())) for line in portion)
+    return Sealed(gzip.compress(data, GZIP_LEVEL, mtime=0), data, signature, counted, persons)
+
+
+def headers(batch: Sealed) -> dict[str, str]:
+    """HTTP headers of a push."""
+    return {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip", "Batch-Signature": batch.signature}
+
+
+@contextmanager
+def served(home: Path, url: str) -> Iterator[Server]:
+    """The node in `home` as a process of its own, on loopback."""
+    server = Server("bench", "both", census.COMMUNE, home, url)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A folder that goes away with the benchmark."""
+    with tempfile.TemporaryDirectory(prefix="mboka-bench-") as name:
+        yield Path(name)
