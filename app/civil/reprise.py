@@ -150,7 +150,8 @@ def _read_line(
     values = {name: value for name, value in given.items() if name not in _PLACE}
     home = door.territory.office_commune(form.office)
     values["office"] = form.office
-    values.setdefault("commune", home or "")
+    if home is not None:
+        values.setdefault("commune", home)
     values.setdefault("declared_on", form.registered_on)
     found = [*contradictions(values, door, today=today), *_misplaced(form, values, today=today)]
     if home is not None and communes is not None and home not in communes:
