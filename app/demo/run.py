@@ -25,6 +25,7 @@ from app.demo import births, census, figures, totals
 from app.demo.nodes import DemonstrationFailed, Server
 from app.progress import Progress
 from sync.client import Tablet
+from sync.contact import Patience
 from sync.sqlite_store import SqliteStore
 
 IMPORT_LINES = 1000
@@ -42,6 +43,7 @@ class Demonstration:
     scale: float
     console: Console
     database_urls: tuple[str, str, str] = ("", "", "")
+    patience: Patience = field(default_factory=Patience)
     tablets: list[Tablet] = field(default_factory=list)
     wire_bytes: int = 0
     operations: int = 0
@@ -95,6 +97,7 @@ class Demonstration:
                 province=invited["province"],
                 name=f"Tablette {tour.number:02}",
                 http=self.client,
+                patience=self.patience,
             )
             self.tablets.append(tablet)
 
@@ -117,7 +120,7 @@ class Demonstration:
 
     def _tour(self, tablet: Tablet, lines: list[dict[str, Any]], done: _Counter, progress: Progress) -> None:
         for day in _portions(lines, DAY_HOUSEHOLDS):
-            operations = sum(tablet.save_household(line) for line in day)
+            operations = tablet.load(day)
             tablet.seal()
             pushed = tablet.push()
             persons = sum(len(line.get("persons", ())) for line in day)

@@ -1,0 +1,143 @@
+"""The commune's server is killed ten times while tablets push: nothing acknowledged is lost, nothing counted twice."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import cycle, groupby
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from rich.console import Console
+
+from app.demo import census, figures, totals
+from app.demo.run import Demonstration
+from sync.client import Tablet
+from sync.contact import Patience
+from sync.outbox import SyncError
+
+SCALE = 0.02
+KILLS = 10
+SEED = 17
+
+
+class Watched(httpx.HTTPTransport):
+    """Says when the bytes of a batch are about to leave."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sending = threading.Event()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass the request on."""
+        if request.url.path == "/sync/v1/batches":
+            self.sending.set()
+        return super().handle_request(request)
+
+
+@pytest.fixture
+def shown(tmp_path: Path, fresh_database_url: Callable[[], str | None]) -> Iterator[Demonstration]:
+    urls = tuple(fresh_database_url() or "" for _ in range(3))
+    (tmp_path / "tablets").mkdir()
+    made = Demonstration(tmp_path, SEED, SCALE, Console(quiet=True), database_urls=(urls[0], urls[1], urls[2]))
+    made.patience = Patience(tries=1)
+    yield made
+    made.close()
+
+
+def entered(demonstration: Demonstration) -> None:
+    """All households are written down on the tablets, one batch each, before the first is sent."""
+    tours = groupby(census.households(SEED, SCALE), key=lambda plan: plan.tablet)
+    for number, plans in tours:
+        for plan in plans:
+            demonstration.tablets[number - 1].load([plan.line])
+            demonstration.tablets[number - 1].seal()
+
+
+def rows_at(demonstration: Demonstration) -> int:
+    """Population rows the commune's server holds, read over its own API."""
+    status = demonstration.kintambo.ask(demonstration.client, "GET", "/v1/status", officer="admin").json()
+    return int(status["rows"]["household"] + status["rows"]["person"] + status["rows"]["visit"])
+
+
+def push_one(tablet: Tablet, failed: list[Exception]) -> None:
+    """Push until done; a failed request ends this push, as a tablet's would."""
+    try:
+        tablet.push()
+    except SyncError as error:
+        failed.append(error)
+
+
+def killed_inside_a_push(demonstration: Demonstration, tablet: Tablet, watched: Watched, *, after: float) -> bool:
+    """Kill the server `after` seconds into a request; whether that request failed. The server is up again afterwards."""
+    failed: list[Exception] = []
+    watched.sending.clear()
+    pushing = threading.Thread(target=push_one, args=(tablet, failed))
+    pushing.start()
+    if watched.sending.wait(20):
+        time.sleep(after)
+    demonstration.kintambo.kill()
+    pushing.join(60)
+    assert not pushing.is_alive()
+    demonstration.kintambo.start()
+    return bool(failed)
+
+
+def test_ten_kills_inside_a_push_end_with_the_published_figures(shown: Demonstration) -> None:
+    watched = Watched()
+    shown.start()
+    with httpx.Client(transport=watched, timeout=30, trust_env=False) as client:
+        demonstrations_own, shown.client = shown.client, client
+        shown.enrol()
+        shown.client = demonstrations_own
+        entered(shown)
+        end = sum(tablet.status()["entered"] for tablet in shown.tablets)
+        delays = random.Random(SEED)
+        kills, held = 0, []
+        tablets = cycle(shown.tablets)
+        for attempt in range(6 * KILLS):
+            if kills == KILLS:
+                break
+            tablet = next(each for each in tablets if each.status()["received"] < each.status()["entered"])
+            if killed_inside_a_push(shown, tablet, watched, after=delays.uniform(0, 0.02)):
+                count = rows_at(shown)
+                if 0 < count < end:
+                    kills += 1
+                    held.append(count)
+            elif attempt == 0:
+                tablet.push()
+        assert kills == KILLS, f"only {kills} kills fell inside a push: {held}"
+        for tablet in shown.tablets:
+            tablet.push()
+    assert rows_at(shown) == end
+    shown.reprise()
+    shown.relay()
+    assert figures.first_difference(shown.figures(), totals.expected(SCALE)) is None
+    for server in shown.servers:
+        server.stop()
+        server.run("verify")
+
+
+def test_one_birth_lost_before_the_relay_is_named_by_its_cell(tmp_path: Path) -> None:
+    class OneBirthMissing(Demonstration):
+        def births(self) -> Iterator[dict[str, Any]]:
+            lines = super().births()
+            next(lines)
+            yield from ({**line, "number": line["number"]} for line in lines)
+
+    (tmp_path / "tablets").mkdir()
+    shown = OneBirthMissing(tmp_path, SEED, SCALE, Console(quiet=True))
+    try:
+        shown.start()
+        shown.reprise()
+        shown.relay()
+        difference = figures.first_difference(shown.figures(), totals.expected(SCALE))
+    finally:
+        shown.close()
+    assert difference is not None
+    assert difference.startswith("Kimbanseke 2011 ")
+    assert difference.endswith((" : 38 au lieu de 39", " : 7 au lieu de 8"))
