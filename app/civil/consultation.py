@@ -149,7 +149,8 @@ def _births_with_act(year: int | None, delay_is: str | None) -> sa.Select[Any]:
     # Two servers may have registered one birth: the birth is shown once, with the same act everywhere.
     first = ~sa.exists().where(earlier.c.birth == act.c.birth, earlier.c.id < act.c.id)
     shown = [act.c[name].label(f"act_{name}") for name in (*_ACT, *_LEGAL)]
-    query = sa.select(birth, *shown).outerjoin(act, sa.and_(act.c.birth == birth.c.id, first))
+    joined = birth.outerjoin(act, sa.and_(act.c.birth == birth.c.id, first))
+    query = sa.select(birth, *shown).select_from(joined)
     if year is not None:
         declared = birth.c.declared_on.between(f"{year:04d}", f"{year:04d}-12-31")
         query = query.where(sa.or_(act.c.year == year, sa.and_(act.c.id.is_(None), declared)))
