@@ -66,7 +66,7 @@ def find_rows(connection: sa.Connection, query: sa.Select[Any]) -> list[Row]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def check_codes(desk: Desk, kind: str, values: Mapping[str, Any]) -> None:
+def check_codes(desk: Desk, kind: str, *, values: Mapping[str, Any]) -> None:
     """Raise `invalid_input` naming the first field whose code is in no list in force."""
     codes = desk.door.registry.codes
     for name, value in values.items():

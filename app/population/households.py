@@ -31,7 +31,7 @@ def write_household_down(
     connection: sa.Connection, desk: Desk, values: Mapping[str, Any], *, evidence: str
 ) -> dict[str, Any]:
     """Write a new household down; without a commune it lies in its quartier's, else in the officer's."""
-    check_codes(desk, "household", values)
+    check_codes(desk, "household", values=values)
     placed = _place(desk, values, shown={"commune": desk.home} if desk.home else {})
     desk.require(placed["commune"])
     identity = str(uuid.uuid4())
@@ -51,7 +51,7 @@ def change_household(
     """Change a household; its members move with it. It cannot be moved to a commune the officer does not see."""
     row = _seen(desk, locked_row(connection, household, identity))
     check_precondition(row, if_match)
-    check_codes(desk, "household", values)
+    check_codes(desk, "household", values=values)
     if values.keys() & {"commune", "quartier"}:
         shown = desk.door.registry.shape("household").clean_values(row)
         values = _place(desk, values, shown={"commune": desk.commune_of(row)} | shown)

@@ -87,7 +87,7 @@ def read_person_history(connection: sa.Connection, desk: Desk, identity: str) ->
 
 
 def _check(connection: sa.Connection, desk: Desk, values: Mapping[str, Any]) -> None:
-    check_codes(desk, "person", values)
+    check_codes(desk, "person", values=values)
     home = values.get("household")
     if home is not None:
         row = find_row(connection, household, home)
