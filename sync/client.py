@@ -13,7 +13,7 @@ import httpx
 
 from sync.answers import Refused, SyncError, Unreachable, Untrusted
 from sync.contact import Contact, Patience
-from sync.outbox import Outbox, is_held, is_missing
+from sync.outbox import Outbox, contains, is_held, is_missing
 from sync.protocol import BATCH_BYTES
 from sync.seal import BadSignature, Key, check_grant
 from sync.store import Facts, Held, Store, held_of
@@ -22,6 +22,8 @@ FIRST_BATCH_BYTES, LEAST_BATCH_BYTES = 256 << 10, 16 << 10
 QUICK_SECONDS, SLOW_SECONDS = 3.0, 10.0
 CONTACT_SECONDS = 300.0
 PAGE_BYTES = 512 << 10
+# Stands where the feed of a node stood that has lost something.
+LOST = ""
 # A node's no about one batch, not about this device: the others go on.
 _ABOUT_THE_BATCH = frozenset({"bad_signature", "too_large", "unreadable_body", "invalid_input"})
 
@@ -230,7 +232,19 @@ class Tablet(Outbox):
             )
             if told is not None:
                 told(done)
+        self._notice_loss(contact.met.node)
         return done
+
+    def _notice_loss(self, node: str) -> None:
+        """After a page that lacks a batch this node gave a receipt for: the node was restored, knowingly or not.
+
+        The next push asks what it holds, the next pull begins from 0.
+        """
+        facts = self.store.facts()
+        received = [each for each in self.store.batches() if node in each.nodes and each.kept]
+        if not all(contains(facts["have"], each) for each in received):
+            self.store.remember({"feeds": {**facts.get("feeds", {}), node: LOST}})
+            self.store.restart()
 
     def _pull_page(self, contact: Contact, page_bytes: int) -> tuple[bool, Pulled]:
         """Read and apply one page; (is there more, what was done). A changed feed or grant begins again from 0."""
@@ -248,6 +262,10 @@ class Tablet(Outbox):
         if positions and page.feed != facts.get("feed"):
             self.store.restart()
             return True, Pulled()
+        if page.more and page.after == positions:
+            raise SyncError(
+                "no_progress", "Le serveur renvoie toujours la même page : prévenez l'administrateur."
+            )
         if not positions:
             self.store.remember({"read_areas": facts["areas"]})
         written, removed = self.store.apply(page, self.unsettled_entities)

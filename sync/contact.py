@@ -236,7 +236,7 @@ class Contact:
                 self._patience.wait(attempt + 1, asked)
         raise Unreachable(
             "unreachable",
-            f"Serveur injoignable ({self.url}) : {reason}. Rien n'est perdu ; réessayez plus tard.",
+            f"Serveur injoignable ({self.url}) : {reason.rstrip('.')}. Rien n'est perdu ; réessayez plus tard.",
         )
 
     def _send(

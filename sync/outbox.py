@@ -143,7 +143,7 @@ def _touches_hole(known: Mapping[str, Any], batch: Held) -> bool:
     return any(a <= batch.last and batch.first <= b for a, b in known["holes"])
 
 
-def _contains(have: Mapping[str, Iterable[list[int]]], batch: Held) -> bool:
+def contains(have: Mapping[str, Iterable[list[int]]], batch: Held) -> bool:
     """Tell whether a page's `have` contains the whole batch."""
     ranges = Ranges.from_list(have.get(str(batch.ep), ()))
     return any(a <= batch.first and batch.last <= b for a, b in ranges.to_list())
@@ -299,7 +299,7 @@ class Outbox:
         have: dict[str, list[list[int]]] = self.store.facts().get("have", {})
         ranges = {ep: Ranges.from_list(found) for ep, found in have.items()}
         none = Ranges()
-        wanted = [each for each in self.store.batches() if not _contains(have, each)]
+        wanted = [each for each in self.store.batches() if not contains(have, each)]
         return [
             (f"{self.dev}:{ep}:{n}", orjson.loads(line))
             for ep, n, line in _own_lines(self.store, wanted)

@@ -71,9 +71,9 @@ class SqliteStore:
         self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
         try:
             self._open()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.Error, Damaged) as error:
             self._db.close()
-            raise Damaged(f"La file d'envoi {path} est illisible : {error}.") from error
+            raise Damaged(f"La file d'envoi {path} ne peut pas s'ouvrir : {error}") from error
 
     def _open(self) -> None:
         (mode,) = self._db.execute("PRAGMA journal_mode=WAL").fetchone()
@@ -102,9 +102,11 @@ class SqliteStore:
             try:
                 yield
                 self._db.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error):
+                    raise Damaged(f"Rien n'a été enregistré : {error}.") from error
                 raise
 
     def _rows(self, statement: str, *values: Any) -> list[Any]:

@@ -17,7 +17,7 @@ NumberLines = Callable[[int, int], Sequence[bytes]]
 
 
 class Damaged(Exception):
-    """A stored outbox that cannot be used as it is; the text (French) says why."""
+    """An outbox that cannot be opened or written (another version, a full disk); the text (French) says why."""
 
 
 @dataclass(frozen=True, slots=True)
