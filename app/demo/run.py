@@ -209,14 +209,22 @@ def _portions(items: Iterable[dict[str, Any]], size: int) -> Iterator[list[dict[
         yield portion
 
 
-def demonstrate(*, once: bool, out: Path | None, scale: float, keep: Path | None, seed: int) -> int:
+def demonstrate(
+    *,
+    once: bool,
+    out: Path | None,
+    scale: float,
+    keep: Path | None,
+    seed: int,
+    script: type[Demonstration] = Demonstration,
+) -> int:
     """Run it and print the tables; 0 when every figure is as published, 1 naming the first cell that is not."""
     console = Console()
     home = keep or Path(tempfile.mkdtemp(prefix="mboka-demo-"))
     home.mkdir(parents=True, exist_ok=True)
     (home / "tablets").mkdir(exist_ok=True)
     begun = time.monotonic()
-    shown = Demonstration(home, seed, scale, console)
+    shown = script(home, seed, scale, console)
     try:
         found = shown.run()
         seconds = time.monotonic() - begun
