@@ -135,7 +135,7 @@ def change(
             raise FACT_OF_ACT(f"« {register.name} » vient d'un acte enregistré.")
         written |= wanted
         if standing:
-            par[register.name] = current_dots(registers, kind, register.name, forked)
+            par[register.name] = current_dots(registers, kind, register=register.name, forked=forked)
     if written:
         operation: dict[str, Any] = {"kind": kind, "id": row["id"], "set": written}
         _write(connection, desk, operation | ({"par": par} if par else {}), evidence=evidence)

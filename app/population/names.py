@@ -4,11 +4,8 @@ says that two persons are one, and what was written is stored elsewhere, unchang
 There are no family names, so a name is a *set* of keys in no order, and any of them may be missing. A key is a token
 after the spelling rules of `data/name_orthography_rules.csv` (the rule stands beside each rewrite below).
 
-Search with plain B-trees, on SQLite and PostgreSQL alike: each person row carries `SLOTS` integers, the numbers of
-its keys in ascending order, then nulls. Indexes (area, name1, name2), (area, name2, name3), (area, name3, name1) and,
-only where not null, (area, name4), (area, name5), (area, name6) answer every part of a name in every order by direct
-seeks: `seeks(q)` gives the pairs of equalities, one SELECT each, joined by UNION ALL, and every number of
-`numbers(q)` must stand in some slot. Numbers may collide (1 in 4 billion): check the few rows found with `matches`.
+Each person row carries `SLOTS` integers, the numbers of its keys in ascending order, then nulls: app.population.search
+finds any part of a name in them, in any order, by plain B-tree seeks. Numbers may collide (1 in 4 billion).
 """
 
 from __future__ import annotations
@@ -86,13 +83,6 @@ def tokens(*elements: str | None) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def search_key(*elements: str | None) -> str:
-    """The keys joined by spaces, with one before and after (`" KALALA MUTUBU "`), so that `LIKE '% KALALA %'` finds
-    whole keys only; empty for a person without a name."""
-    found = tokens(*elements)
-    return f" {' '.join(found)} " if found else ""
-
-
 @lru_cache(maxsize=256)
 def slots(*elements: str | None) -> tuple[int | None, ...]:
     """The `SLOTS` integers of a person row (columns name1 … name6): numbers ascending, then None.
@@ -111,31 +101,6 @@ def slots(*elements: str | None) -> tuple[int | None, ...]:
 def numbers(q: str) -> tuple[int, ...]:
     """The numbers (signed 32 bits) that a person's slots must all hold to answer the query, ascending, at most six."""
     return _least({_number(key) for key in _read(q)})
-
-
-def seeks(q: str) -> tuple[dict[str, int], ...]:
-    """The index seeks whose union holds every person that answers the query: column → number, all equal at once.
-
-    Empty for a query without a letter. One key gives six seeks, more keys give six on two of them.
-    """
-    wanted = numbers(q)
-    if not wanted:
-        return ()
-    if len(wanted) == 1:
-        return tuple({column: wanted[0]} for column in SLOT_COLUMNS)
-    first, second = wanted[:2]
-    return (
-        {"name1": first, "name2": second},
-        {"name2": first, "name3": second},
-        {"name3": second, "name1": first},
-        # Few rows have more than three keys: there one key is enough to seek by.
-        *({column: second} for column in SLOT_COLUMNS[3:]),
-    )
-
-
-def matches(q: str, found: tuple[str, ...]) -> bool:
-    """Whether a person with these `tokens` answers the query: every key of it is there, in whatever order."""
-    return set(_read(q)) <= set(found)
 
 
 def _least(found: set[int]) -> tuple[int, ...]:

@@ -34,7 +34,7 @@ def _record(
         found["quartier"] = desk.door.areas.quartier(desk.door.areas.code(row["area"]))
     if row["registers"] is not None:
         registers = registers_of(connection, kind, row)
-        if contested := live_values(kind, registers, forked):
+        if contested := live_values(kind, registers, forked=forked):
             found["conflicts"] = contested
     if doubtful := shape.doubtful(row):
         found["doubtful"] = doubtful

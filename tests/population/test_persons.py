@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, get_args
 
@@ -82,6 +84,19 @@ def test_a_change_needs_the_etag_of_what_was_seen(clerk: Clerk) -> None:
     assert refusal(clerk.patch(path, {"phone": "2"}, f"W/{changed.headers['etag']}"))[0] == 412
     several = f'"other", {changed.headers["etag"]}'
     assert clerk.patch(path, {"phone": "2"}, several).json()["phone"] == "2"
+
+
+def test_of_two_clerks_who_change_what_both_saw_one_is_told(clerk: Clerk, node: TestNode) -> None:
+    made = clerk.person(nom="Mbuyi")
+    both = threading.Barrier(2)
+
+    def change(phone: str) -> int:
+        both.wait()
+        return clerk.patch(f"persons/{made['id']}", {"phone": phone}, made["etag"]).status_code
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(change, ["1", "2"])) == [200, 412]
+    assert "conflicts" not in clerk.get(f"persons/{made['id']}").json()
 
 
 def test_a_tablets_edit_makes_the_clerks_etag_stale(clerk: Clerk, node: TestNode) -> None:
