@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from app.ledger.enrolment import invite
 from sync.client import Tablet
 from sync.sqlite_store import SqliteStore
 from sync.store import Store
@@ -14,17 +15,15 @@ from tests.sync.network import HOME, Network, Waits
 ITIMBIRI = "1017010"
 
 
-def invitation(node: TestNode, *areas: str) -> str:
-    """The code of an invitation for a new agent of this node."""
-    from app.ledger.enrolment import invite
-
-    officer, _ = node.add_officer("agent")
+def invitation(node: TestNode, *areas: str, role: str = "agent") -> str:
+    """The code of an invitation for a new officer of this node."""
+    officer, _ = node.add_officer(role)
     with node.database.write() as connection:
         made = invite(
             connection,
             node.door,
             agent=officer,
-            role="agent",
+            role=role,
             areas=areas or (ITIMBIRI,),
             at=node.node.clock.now(),
             minutes=15,

@@ -1,0 +1,126 @@
+"""Tablet, commune and province together, on both engines: what is pushed, relayed, receipted and settled."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.database import Database
+from app.ledger.relay import join, relay_all
+from tests.conftest import Engines, TestClock, migrate
+from tests.nodes import TestNode, household_of, make_node
+from tests.sync.devices import again, enrol, households, invitation, thumbprint
+from tests.sync.network import HOME, PROVINCE, Network, lost_after
+
+COMMUNE = "CD-KN-017"
+MIB = 1 << 20
+
+
+@pytest.fixture
+def province(
+    database: Database,
+    fresh_database_url: Callable[[], str | None],
+    engines: Engines,
+    tmp_path: Path,
+    clock: TestClock,
+) -> Iterator[TestNode]:
+    """The province, in a database of its own beside the commune's."""
+    url = fresh_database_url()
+    if url is None:
+        shutil.copy(engines.template("sqlite"), tmp_path / "province.db")
+        url = f"sqlite:///{tmp_path / 'province.db'}"
+    else:
+        migrate(url)
+    own = Database(url)
+    yield make_node(own, tmp_path, kind="province", commune=None, clock=clock)
+    own.close()
+
+
+@pytest.fixture
+def commune(
+    database: Database, province: TestNode, network: Network, tmp_path: Path, clock: TestClock
+) -> TestNode:
+    """A commune that joined the province over the network."""
+    made = make_node(database, tmp_path, kind="commune", commune=COMMUNE, clock=clock)
+    network.applications[HOME] = made.app
+    with network.client() as client:
+        join(
+            made.door,
+            url=PROVINCE,
+            code=invitation(province, COMMUNE, role="admin"),
+            province=thumbprint(province),
+            client=client,
+        )
+    return made
+
+
+@pytest.fixture
+def network(province: TestNode) -> Network:
+    """The line between all of them."""
+    return Network({PROVINCE: province.app})
+
+
+def relay(commune: TestNode, network: Network) -> None:
+    with network.client() as client:
+        relay_all(commune.door, client, most_bytes=MIB)
+
+
+def test_a_household_entered_on_a_tablet_is_settled_once_the_province_has_it(
+    province: TestNode, commune: TestNode, network: Network, tmp_path: Path
+) -> None:
+    tablet = enrol(commune, network, tmp_path / "tablet")
+    tablet.save(household_of(4))
+    network.faults["/batches"] = [lost_after]
+    tablet.push()
+    assert (tablet.status()["received"], tablet.fetch_receipts(), tablet.status()["settled"]) == (6, 0, 0)
+    relay(commune, network)
+    assert tablet.fetch_receipts() == 1
+    assert (tablet.status()["settled"], tablet.fetch_receipts()) == (6, 0)
+    assert (households(commune), households(province)) == (1, 1)
+
+
+def test_a_receipt_of_the_commune_alone_never_settles(
+    province: TestNode, commune: TestNode, network: Network, tmp_path: Path, clock: TestClock
+) -> None:
+    tablet = enrol(commune, network, tmp_path / "tablet")
+    tablet.save(household_of(1))
+    tablet.push()
+    for _ in range(6):
+        later = again(tablet, network)
+        later.fetch_receipts()
+    assert tablet.status()["settled"] == 0
+    assert [each["code"] for each in tablet.status()["alarms"]] == ["unsettled"]
+    assert all(each.kept for each in tablet.store.batches())
+
+
+def test_work_taken_to_the_province_itself_and_relayed_as_well_is_counted_once(
+    province: TestNode, commune: TestNode, network: Network, tmp_path: Path
+) -> None:
+    tablet = enrol(commune, network, tmp_path / "tablet")
+    tablet.save(household_of(2))
+    pushed = tablet.push(to=PROVINCE)
+    assert (pushed.operations, pushed.left, tablet.status()["settled"]) == (4, 0, 4)
+    assert households(commune) == 0
+    assert tablet.push().operations == 4
+    relay(commune, network)
+    tablet.fetch_receipts()
+    assert (households(commune), households(province)) == (1, 1)
+    assert len(set(network.sent("/batches"))) == 1
+
+
+def test_two_tablets_of_one_quartier_read_each_others_households(
+    province: TestNode, commune: TestNode, network: Network, tmp_path: Path
+) -> None:
+    first, second = (enrol(commune, network, tmp_path / name) for name in ("first", "second"))
+    first.save(household_of(3))
+    second.save(household_of(2))
+    first.push()
+    second.push()
+    first.pull()
+    second.pull()
+    counted = {"household": 2, "person": 5, "visit": 2}
+    assert first.store.count_rows() == second.store.count_rows() == counted
+    assert first.own_work_on_top() == second.own_work_on_top() == []
