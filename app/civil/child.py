@@ -76,7 +76,11 @@ def _known(
     registers = registers_of(connection, "person", row)
     forked = forked_dots(connection)
     names = {register_of("person", name).name for name in facts}
-    seen = {name: dots for name in names if (dots := current_dots(registers, "person", name, forked))}
+    seen = {
+        name: dots
+        for name in names
+        if (dots := current_dots(registers, "person", register=name, forked=forked))
+    }
     change: Operation = {"kind": "person", "id": row["id"], "set": facts, "ev": "act"}
     if seen:
         change["par"] = seen

@@ -132,8 +132,8 @@ def _matching(
     shape = door.registry.shapes["birth"]
     areas = _areas(door, communes)
     while True:
-        query = _newest_first(_births_with_act(year, delay_is), tables.birth, areas=areas, after=after)
-        rows = [dict(row) for row in connection.execute(query.limit(chunk)).mappings()]
+        wanted = _newest_first(_wanted(year, delay_is), tables.birth, areas=areas, after=after)
+        rows = [dict(row) for row in connection.execute(_whole(wanted.limit(chunk))).mappings()]
         for row in rows:
             item = _item(row, shape)
             if delay_is is None or item["delay"] == delay_is:
@@ -144,19 +144,30 @@ def _matching(
         chunk = _CHUNK
 
 
-def _births_with_act(year: int | None, delay_is: str | None) -> sa.Select[Any]:
+def _wanted(year: int | None, delay_is: str | None) -> sa.Select[Any]:
+    """Ids of births and of their acts: found in the indexes alone, so that what is passed over costs little."""
     birth, act, earlier = tables.birth, tables.act, tables.act.alias("earlier")
-    # Two servers may have registered one birth: the birth is shown once, with the same act everywhere.
-    first = ~sa.exists().where(earlier.c.birth == act.c.birth, earlier.c.id < act.c.id)
-    shown = [act.c[name].label(f"act_{name}") for name in (*_ACT, *_LEGAL)]
-    joined = birth.outerjoin(act, sa.and_(act.c.birth == birth.c.id, first))
-    query = sa.select(birth, *shown).select_from(joined)
+    query = sa.select(birth.c.id, act.c.id.label("act"))
+    query = query.select_from(birth.outerjoin(act, act.c.birth == birth.c.id))
+    unregistered = act.c.birth.is_(None)
     if year is not None:
         declared = birth.c.declared_on.between(f"{year:04d}", f"{year:04d}-12-31")
-        query = query.where(sa.or_(act.c.year == year, sa.and_(act.c.id.is_(None), declared)))
+        query = query.where(sa.or_(act.c.year == year, sa.and_(unregistered, declared)))
     if delay_is is not None:
-        query = query.where(sa.or_(act.c.delay == delay_is, act.c.id.is_(None)))
-    return query
+        query = query.where(sa.or_(act.c.delay == delay_is, unregistered))
+    # Two servers may have registered one birth: the birth is shown once, with the same act everywhere.
+    other = sa.exists().where(earlier.c.birth == act.c.birth, earlier.c.id < act.c.id)
+    return query.where(sa.or_(unregistered, ~other))
+
+
+def _whole(wanted: sa.Select[Any]) -> sa.Select[Any]:
+    page = wanted.subquery("page")
+    birth, act = tables.birth, tables.act
+    shown = [act.c[name].label(f"act_{name}") for name in (*_ACT, *_LEGAL)]
+    query = sa.select(birth, *shown).select_from(
+        page.join(birth, birth.c.id == page.c.id).outerjoin(act, act.c.id == page.c.act)
+    )
+    return query.order_by(*(column.desc() for column in _place(birth)))
 
 
 _LEGAL = (
@@ -169,14 +180,20 @@ def _newest_first(
     query: sa.Select[Any], table: sa.Table, *, areas: Sequence[int] | None, after: Position | None
 ) -> sa.Select[Any]:
     """By the feed's index: areas in a fixed order, in each what this server wrote last first."""
-    place = (table.c.area, table.c.seq, table.c.id)
+    place = _place(table)
     if areas is not None:
         query = query.where(table.c.area.in_(areas))
     if after is not None:
-        query = query.where(
-            sa.tuple_(*place) < sa.tuple_(*(sa.literal(v, c.type) for v, c in zip(after, place, strict=True)))
-        )
+        # One commune is one area: said as an equation it lets the index start at the cursor.
+        single = areas == [after[0]]
+        bound = list(zip(place, after, strict=True))[1 if single else 0 :]
+        here = sa.tuple_(*(column for column, _ in bound))
+        query = query.where(here < sa.tuple_(*(sa.literal(value, column.type) for column, value in bound)))
     return query.order_by(*(column.desc() for column in place))
+
+
+def _place(table: sa.Table) -> list[sa.ColumnElement[Any]]:
+    return [table.c.area, table.c.seq, table.c.id]
 
 
 def _areas(door: Door, communes: Collection[str] | None) -> list[int] | None:

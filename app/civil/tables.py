@@ -55,7 +55,7 @@ birth = register_table(
 
 act = register_table(
     "act",
-    sa.Column("birth", Id, index=True),
+    sa.Column("birth", Id),
     sa.Column("person", Id),
     sa.Column("commune", sa.Text),
     sa.Column("office", sa.Text),
@@ -100,6 +100,8 @@ act = register_table(
         comment="office, year, volume, number; null where another act holds it",
     ),
     sa.Index("ix_act_office_year", "office", "year", "number"),
+    # Year and delay stand here so that a list of births skips the others without reading their acts.
+    sa.Index("ix_act_birth", "birth", "year", "delay"),
 )
 
 link = register_table(

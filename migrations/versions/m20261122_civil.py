@@ -164,7 +164,7 @@ def _act() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_act")),
         sa.UniqueConstraint("number_key", name=op.f("uq_act_number_key")),
     )
-    op.create_index(op.f("ix_act_birth"), "act", ["birth"], unique=False)
+    op.create_index("ix_act_birth", "act", ["birth", "year", "delay"], unique=False)
     op.create_index("ix_act_feed", "act", ["area", "seq", "id"], unique=False)
     op.create_index("ix_act_office_year", "act", ["office", "year", "number"], unique=False)
 
