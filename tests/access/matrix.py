@@ -1,0 +1,185 @@
+"""Who may call what, written down by hand from the description of the roles: nothing here is taken from the program.
+One entry per call; what a call answers whom follows from the rights it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+OWN, OTHER = "CD-KN-017", "CD-KN-008"
+QUARTIER = "1017010"
+
+# "agent: logs in, sees only his own devices and counts … planner: statistics only, never a person …"
+EVERYBODY = {"own session", "territory"}
+CLERK = {"read persons", "write persons", "read declarations", "declare", "conflicts", "statistics"}
+ROLES: dict[str, set[str]] = {
+    "agent": EVERYBODY | {"own devices"},
+    "clerk": EVERYBODY | CLERK,
+    "registrar": EVERYBODY | CLERK | {"register", "reprise"},
+    "supervisor": EVERYBODY | {"conflicts", "devices", "quarantine"},
+    "planner": EVERYBODY | {"statistics"},
+    "admin": EVERYBODY | {"officers", "invitations", "settings", "status"},
+}
+# "A supervisor or registrar of the province may read persons": theirs is every commune, but registers are kept there.
+OF_THE_PROVINCE: dict[str, set[str]] = {
+    "registrar": EVERYBODY | {"read persons", "read declarations", "conflicts", "statistics"},
+    "supervisor": ROLES["supervisor"] | {"read persons"},
+    "planner": ROLES["planner"],
+    "admin": ROLES["admin"],
+}
+
+LOGIN, FORBIDDEN, ELSEWHERE = "401 login_required", "403 role_forbidden", "403 other_commune"
+NO_DEVICE, NOTHING = "401 session_required", "200 nothing"
+# Calls for everybody; calls of a device's session; calls proven by a signature or a code in the call itself.
+PUBLIC, DEVICE, PROOF = "public", "device", "proof"
+
+Ids = Mapping[str, str]
+Body = Callable[[Ids, int], Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a route: `right` (any of them) it needs, what it answers who may, and him of another commune.
+
+    `path` names planted entities in braces; `body` is JSON, bytes, or made from the planted ids and a number never
+    used before; `elsewhere` None = the call is about no commune.
+    """
+
+    method: str
+    route: str
+    right: str
+    good: str = "200"
+    elsewhere: str | None = None
+    path: str = ""
+    body: Body | Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """ "GET /v1/persons?commune=…": how differences name it."""
+        return f"{self.method} {self.path or self.route}"
+
+    def address(self, ids: Ids) -> str:
+        """The path with the planted ids in it."""
+        return (self.path or self.route).format(**ids)
+
+    def expected(self, role: str | None, home: str | None) -> str:
+        """The outcome for an officer of this role and home (None = whole province), "device", or None = nobody."""
+        good = self.good
+        if self.right in (PUBLIC, PROOF):
+            return good
+        if self.right == DEVICE:
+            return good if role == "device" else NO_DEVICE
+        if role is None or role == "device":
+            return LOGIN
+        rights = OF_THE_PROVINCE[role] if home is None else ROLES[role]
+        if not rights & set(self.right.split("|")):
+            return FORBIDDEN
+        return self.elsewhere if self.elsewhere is not None and home not in (OWN, None) else good
+
+
+def _paper_act(_ids: Ids, n: int) -> bytes:
+    return (
+        b'{"nom":"Ilunga","sex":"M","birth_date":"2011-01-05","office":"CD-KN-017-01","year":2011,"volume":"9",'
+        b'"number":%d,"registered_on":"2011-02-01"}' % n
+    )
+
+
+def _officer(_ids: Ids, n: int) -> dict[str, str]:
+    return {
+        "username": f"nouveau{n}",
+        "name": "Nouveau",
+        "role": "agent",
+        "commune": OWN,
+        "password": "tiges de bambou 2026",
+    }
+
+
+def _member(ids: Ids, _n: int) -> dict[str, str]:
+    return {"nom": "Kanku", "household": ids["household"]}
+
+
+STALE = {"If-Match": '"perimee"'}
+BOOK = {"office": "CD-KN-017-01", "volume": "1"}
+TREE = {"/v1/persons/{id}": "person", "/v1/households/{id}": "household"}
+
+
+def _records() -> list[Call]:
+    calls = []
+    for route, kind in TREE.items():
+        path = f"/v1/{kind}s/{{{kind}}}"
+        calls += [
+            Call("GET", f"/v1/{kind}s", "read persons", elsewhere=NOTHING),
+            Call("GET", f"/v1/{kind}s", "read persons", elsewhere=ELSEWHERE, path=f"/v1/{kind}s?commune={OWN}"),
+            Call("GET", f"/v1/{kind}s", "read persons", elsewhere=ELSEWHERE, path=f"/v1/{kind}s?quartier={QUARTIER}"),
+            Call("GET", route, "read persons", elsewhere=ELSEWHERE, path=path),
+            Call("GET", f"{route}/history", "read persons", elsewhere=ELSEWHERE, path=f"{path}/history"),
+            Call(
+                "PATCH", route, "write persons", "412 precondition_failed", ELSEWHERE, path,
+                body={}, headers=STALE,
+            ),
+        ]  # fmt: skip
+    return calls
+
+
+def _tables() -> list[Call]:
+    calls = []
+    for table in ("births", "population", "census"):
+        route = f"/v1/statistics/{table}"
+        calls.append(Call("GET", route, "statistics", elsewhere=NOTHING))
+        calls.append(Call("GET", route, "statistics", elsewhere=ELSEWHERE, path=f"{route}?commune={OWN}"))
+    return calls
+
+
+CALLS: list[Call] = [
+    *(
+        Call("GET", route, PUBLIC)
+        for route in ("/health", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc")
+    ),
+    Call("POST", "/v1/sessions", PUBLIC, "422 invalid_input", body={}),
+    Call("GET", "/sync/v1/hello", PROOF),
+    Call("POST", "/sync/v1/enrolments", PROOF, "404 invitation_unknown", body={
+        "code": "7K3M9QTX", "public_key": {}, "name": "Tablette", "proof": "a.b.c",
+    }),
+    Call("POST", "/sync/v1/sessions", PROOF, "401 bad_assertion", body={"assertion": "a.b.c"}),
+    Call("POST", "/sync/v1/batches", PROOF, "400 bad_signature", body=b"{}\n"),
+    Call("POST", "/sync/v1/bundles", PROOF, body=b""),
+    Call("GET", "/sync/v1/status", DEVICE),
+    Call("GET", "/sync/v1/changes", DEVICE),
+    Call("GET", "/sync/v1/receipts", DEVICE, path="/sync/v1/receipts?ep=7"),
+    Call("GET", "/v1/communes", "territory"),
+    Call("GET", "/v1/communes/{code}/quartiers", "territory", path=f"/v1/communes/{OWN}/quartiers"),
+    Call("GET", "/v1/officers", "officers"),
+    Call("POST", "/v1/officers", "officers", "201", body=_officer),
+    Call("PATCH", "/v1/officers/{officer_id}", "officers", path="/v1/officers/{spare}", body={"name": "Autre"}),
+    Call(
+        "POST", "/v1/invitations", "invitations", "201", body={"agent": "agent1", "areas": [QUARTIER]},
+    ),
+    Call("GET", "/v1/status", "status"),
+    Call("POST", "/v1/clock/confirmation", "settings", "201", body={"date": "2026-02-02"}),
+    Call("GET", "/v1/devices", "own devices|devices", elsewhere=NOTHING),
+    Call("GET", "/v1/conflicts", "conflicts", elsewhere=NOTHING),
+    Call("GET", "/v1/conflicts", "conflicts", elsewhere=NOTHING, path=f"/v1/conflicts?area={QUARTIER}"),
+    Call("GET", "/v1/quarantine", "quarantine", elsewhere=NOTHING),
+    *_records(),
+    Call("POST", "/v1/households", "write persons", "201", ELSEWHERE, body={"commune": OWN, "avenue": "Kasaï"}),
+    Call("POST", "/v1/persons", "write persons", "201", ELSEWHERE, body=_member),
+    Call("POST", "/v1/births", "declare", "201", ELSEWHERE, body={"nom": "Mbuyi", "commune": OWN}),
+    Call("GET", "/v1/births", "read declarations", elsewhere=NOTHING),
+    Call("GET", "/v1/births", "read declarations", elsewhere=ELSEWHERE, path=f"/v1/births?commune={OWN}"),
+    Call("GET", "/v1/births/{birth_id}", "read declarations", elsewhere=ELSEWHERE, path="/v1/births/{birth}"),
+    Call("GET", "/v1/tasks", "read declarations", elsewhere=NOTHING),
+    Call("GET", "/v1/tasks", "read declarations", elsewhere=ELSEWHERE, path=f"/v1/tasks?commune={OWN}"),
+    Call(
+        "POST", "/v1/births/{birth_id}/registration", "register", "409 already_registered", ELSEWHERE,
+        "/v1/births/{birth}/registration", body=BOOK,
+    ),
+    Call(
+        "POST", "/v1/imports/acts", "reprise", "201", "422 import_refused", body=_paper_act,
+        headers={"Idempotency-Key": "reprise-{n}"},
+    ),
+    *_tables(),
+    # Last: nobody who logged out could ask anything more.
+    Call("DELETE", "/v1/sessions/current", "own session", "204"),
+]  # fmt: skip
