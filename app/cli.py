@@ -38,7 +38,7 @@ cli = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Registre de la population et état civil : un nœud."
+    help="Registre de la population et état civil : un nœud.",
 )
 officer_cli = typer.Typer(no_args_is_help=True, help="Officiers : ajouter, lister, fermer, mot de passe.")
 device_cli = typer.Typer(no_args_is_help=True, help="Appareils : inviter, lister.")
@@ -111,8 +111,12 @@ def init(
     data: Data,
     kind: Annotated[Kind, typer.Option(help="commune, province, ou both (les deux sur un seul serveur).")],
     commune: Annotated[str | None, typer.Option(help="Code de la commune, par exemple CD-KN-017.")] = None,
-    database_url: Annotated[str, typer.Option(help="Adresse PostgreSQL ; sans elle, SQLite dans le dossier.")] = "",
-    demo: Annotated[bool, typer.Option(help="Nœud de démonstration, pour toujours : DONNÉES FICTIVES.")] = False,
+    database_url: Annotated[
+        str, typer.Option(help="Adresse PostgreSQL ; sans elle, SQLite dans le dossier.")
+    ] = "",
+    demo: Annotated[
+        bool, typer.Option(help="Nœud de démonstration, pour toujours : DONNÉES FICTIVES.")
+    ] = False,
 ) -> None:
     """Créer un nœud : schéma, territoire, clé, certificat."""
     if (data / CONFIGURATION).exists():
@@ -138,12 +142,16 @@ def serve(
     port: Annotated[int, typer.Option(help="Port d'écoute.")] = 8017,
     tls_cert: Annotated[Path | None, typer.Option(help="Certificat TLS (PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Clé TLS (PEM).")] = None,
-    behind_proxy: Annotated[bool, typer.Option("--behind-proxy", help="Un serveur HTTPS de confiance est devant.")] = False,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="Un serveur HTTPS de confiance est devant.")
+    ] = False,
 ) -> None:
     """Servir les tablettes et les officiers ; une commune relaie aussi vers la province."""
     protected = behind_proxy or (tls_cert is not None and tls_key is not None)
     if not protected and not _is_loopback(host):
-        _leave("Hors de cette machine, donnez --tls-cert et --tls-key, ou --behind-proxy : rien ne circule en clair.")
+        _leave(
+            "Hors de cette machine, donnez --tls-cert et --tls-key, ou --behind-proxy : rien ne circule en clair."
+        )
     with _node(data) as node:
         serving.run(node, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, behind_proxy=behind_proxy)
 
@@ -167,7 +175,9 @@ def officer_add(
     username: str,
     data: Data,
     role: Annotated[Role, typer.Option(help="Rôle.")],
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Lire le mot de passe sur l'entrée.")],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Lire le mot de passe sur l'entrée.")
+    ],
     commune: Annotated[str | None, typer.Option(help="Commune de l'officier.")] = None,
     name: Annotated[str, typer.Option(help="Nom complet.")] = "",
 ) -> None:
@@ -213,7 +223,9 @@ def officer_disable(username: str, data: Data) -> None:
 def officer_password(
     username: str,
     data: Data,
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Lire le mot de passe sur l'entrée.")],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Lire le mot de passe sur l'entrée.")
+    ],
 ) -> None:
     """Changer le mot de passe d'un officier."""
     if not password_stdin:
@@ -248,7 +260,12 @@ def device_invite(
                 minutes=node.settings.invitation_minutes,
             )
         url = node.settings.public_url or serving.address(data)
-        answer = {"url": url, "code": made.code, "province": node.door.standing.province, "expires_at": made.expires_at}
+        answer = {
+            "url": url,
+            "code": made.code,
+            "province": node.door.standing.province,
+            "expires_at": made.expires_at,
+        }
     if as_json:
         _print_json(answer)
         return
@@ -261,7 +278,18 @@ def device_list(data: Data, as_json: AsJson = False) -> None:
     """Lister les appareils et ce qui a été reçu d'eux."""
     with _node(data) as node, node.database.read() as connection:
         rows = devices(connection, door=node.door, now=node.clock.now())
-    columns = ("dev", "name", "role", "areas", "operations", "settled", "last_contact", "silent", "forks", "prev_gap")
+    columns = (
+        "dev",
+        "name",
+        "role",
+        "areas",
+        "operations",
+        "settled",
+        "last_contact",
+        "silent",
+        "forks",
+        "prev_gap",
+    )
     _table("Appareils", columns, [{c: row[c] for c in columns} for row in rows], as_json=as_json)
 
 
@@ -304,13 +332,19 @@ def sync_command(
             return
         with node.database.read() as connection:
             total = status(connection, node.door, schema=None)["unsettled_batches"]
-        with httpx.Client(timeout=120) as client, Progress("Relais vers la province", total, unit="lots") as progress:
+        with (
+            httpx.Client(timeout=120) as client,
+            Progress("Relais vers la province", total, unit="lots") as progress,
+        ):
 
             def told(done: Relayed) -> None:
                 progress.at(done.batches)
 
             done = relay_all(node.door, client, most_bytes=node.settings.relay_bytes, told=told)
-    out.print(f"{done.batches} lots envoyés, {done.receipts} reçus de la province, {done.wire_bytes} octets.", soft_wrap=True)
+    out.print(
+        f"{done.batches} lots envoyés, {done.receipts} reçus de la province, {done.wire_bytes} octets.",
+        soft_wrap=True,
+    )
     if done.refused:
         _leave(f"{done.refused} lots refusés par la province : voyez son journal.")
 
@@ -342,10 +376,8 @@ def verify(data: Data, as_json: AsJson = False) -> None:
     if as_json:
         _print_json(report.as_json())
     elif report.ok:
-        out.print(
-            f"Vérifié : {report.batches} lots, {report.operations} opérations, {report.entities} entités. Aucune différence.",
-            soft_wrap=True,
-        )
+        counted = f"{report.batches} lots, {report.operations} opérations, {report.entities} entités"
+        out.print(f"Vérifié : {counted}. Aucune différence.", soft_wrap=True)
     if not report.ok:
         _leave(f"Différence : {report.first_difference}")
 
@@ -353,7 +385,9 @@ def verify(data: Data, as_json: AsJson = False) -> None:
 @cli.command()
 def upgrade(
     data: Data,
-    copy_made: Annotated[bool, typer.Option("--copy-made", help="PostgreSQL : une sauvegarde vérifiée existe déjà.")] = False,
+    copy_made: Annotated[
+        bool, typer.Option("--copy-made", help="PostgreSQL : une sauvegarde vérifiée existe déjà.")
+    ] = False,
 ) -> None:
     """Mettre le schéma à jour, après une copie vérifiée."""
     if not (data / CONFIGURATION).exists():
@@ -365,7 +399,9 @@ def upgrade(
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Terminer après le tableau.")] = False,
     out_file: Annotated[Path | None, typer.Option("--out", help="Écrire les chiffres en JSON.")] = None,
-    scale: Annotated[float, typer.Option(help="Part du recensement et des naissances.", min=0.001, max=1.0)] = 1.0,
+    scale: Annotated[
+        float, typer.Option(help="Part du recensement et des naissances.", min=0.001, max=1.0)
+    ] = 1.0,
     keep: Annotated[Path | None, typer.Option(help="Garder les nœuds dans ce dossier.")] = None,
     seed: Annotated[int, typer.Option(help="Graine du hasard.")] = 2026,
 ) -> None:

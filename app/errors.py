@@ -12,7 +12,7 @@ CATALOGUE: dict[str, ProblemType] = {}
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """One row of the problem catalogue: stable `code`, HTTP `status`, French `title`, and French `advice` on what to do."""
+    """One row of the problem catalogue: stable `code`, HTTP `status`, French `title` and `advice` on what to do."""
 
     code: str
     status: int

@@ -13,6 +13,7 @@ from starlette_compress import CompressMiddleware
 import app.access.endpoints
 import app.civil.endpoints
 import app.ledger.endpoints
+import app.ledger.exchange
 import app.population.endpoints
 import app.statistics.endpoints
 import app.territory.endpoints
@@ -23,10 +24,9 @@ from app.civil.projector import PROJECTIONS as CIVIL
 from app.clock import Clock
 from app.database import Database
 from app.ledger.door import Door
-from app.ledger.endpoints import Turnstile
-from app.ledger.fold import Registry
+from app.ledger.exchange import Turnstile
 from app.ledger.node import SteadyClock, reconcile_identity
-from app.ledger.projection import Cell, Projection, Shape
+from app.ledger.projection import Cell, Projection, Registry, Shape
 from app.ledger.projector import PROJECTIONS as LEDGER
 from app.ledger.relay import Relay
 from app.population.projector import PROJECTIONS as POPULATION
@@ -38,7 +38,10 @@ from app.web import problems
 from app.web.bodies import BoundedBodies
 
 PROJECTIONS: list[Projection] = [*LEDGER, *POPULATION, *CENSUS, *CIVIL]
-DESCRIPTION = "Registre de la population et état civil des communes de Kinshasa. Erreurs : RFC 9457, champ `code` stable."
+DESCRIPTION = (
+    "Registre de la population et état civil des communes de Kinshasa. "
+    "Erreurs : RFC 9457, champ `code` stable."
+)
 DEMO = "DONNÉES FICTIVES : serveur de démonstration."
 
 
@@ -71,17 +74,12 @@ class Node:
         with store.read() as connection:
             territory = Territory.read(connection)
             steady = SteadyClock(the_clock, connection)
-        return cls(
-            settings,
-            store,
-            the_clock,
-            territory,
-            Door(store, identity, steady, make_registry(territory), territory),
-        )
+        door = Door(store, identity, clock=steady, registry=make_registry(territory), territory=territory)
+        return cls(settings, store, the_clock, territory, door)
 
 
 def create_app(node: Node, *, secure: bool = False, relay: bool = False) -> FastAPI:
-    """The ASGI application of a node; `secure` says that passwords may come from other machines (TLS or a proxy with it)."""
+    """The ASGI application of a node; `secure`: passwords may come from other machines (TLS, or a proxy)."""
     standing, settings = node.door.standing, node.settings
 
     @asynccontextmanager
@@ -92,6 +90,7 @@ def create_app(node: Node, *, secure: bool = False, relay: bool = False) -> Fast
         yield
         if thread.is_alive():
             thread.stop()
+        state.turnstile.close()
 
     application = FastAPI(
         title="Mboka" + (" — DONNÉES FICTIVES" if standing.demo else ""),
@@ -118,7 +117,7 @@ def _include(application: FastAPI) -> None:
     application.include_router(
         app.territory.endpoints.router(), dependencies=[Depends(allow(Permission.TERRITORY))]
     )
-    application.include_router(app.ledger.endpoints.sync_router)
+    application.include_router(app.ledger.exchange.router)
     application.include_router(app.ledger.endpoints.router)
     application.include_router(app.population.endpoints.router)
     application.include_router(app.civil.endpoints.router)

@@ -1,4 +1,4 @@
-"""The running server process: uvicorn around the application, the garbage collector calmed, the address written down."""
+"""The running server process: uvicorn around the application, garbage collector calmed, address written down."""
 
 from __future__ import annotations
 
@@ -69,12 +69,13 @@ def relay_for_ever(node: Node) -> None:
 
 def configure_log(level: str) -> None:
     """One JSON line per event, ids only, never a name."""
+    threshold = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping().get(level.upper(), logging.INFO)),
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
         cache_logger_on_first_use=True,
     )

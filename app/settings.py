@@ -14,7 +14,7 @@ CONFIGURATION = "mboka.json"
 
 
 class Settings(BaseSettings):
-    """Every setting has a variable `MBOKA_<NAME>`; the variable wins over DIR/mboka.json, which wins over the default."""
+    """Every setting has a variable `MBOKA_<NAME>`; it wins over DIR/mboka.json, which wins over the default."""
 
     model_config = SettingsConfigDict(env_prefix="MBOKA_", frozen=True, extra="ignore")
 

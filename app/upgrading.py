@@ -30,12 +30,13 @@ def check_schema(database: Database, data: Path) -> None:
             f"lancez « mboka upgrade --data {data} »."
         )
     raise SchemaDiffers(
-        f"Le schéma de la base ({found}) est plus récent que ce programme ({wanted}) : installez la version qui l'a écrit."
+        f"Le schéma de la base ({found}) est plus récent que ce programme ({wanted}) : "
+        "installez la version qui l'a écrit."
     )
 
 
 def upgrade_node(settings: Settings, data: Path, *, clock: Clock, copy_made: bool) -> str:
-    """Copy, check the copy, migrate, refresh the territory; gives the French sentence to print. Raises SchemaDiffers."""
+    """Copy, check the copy, migrate, refresh the territory; the French sentence to print. Raises SchemaDiffers."""
     database = Database(settings.url)
     try:
         found = migrations.current(database)
@@ -63,16 +64,19 @@ def _refresh_territory(database: Database) -> None:
         add_areas(connection, Territory.read(connection))
 
 
+def _count(connection: sqlite3.Connection, table: str) -> int:
+    return int(connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0])  # noqa: S608 - a table's own name
+
+
 def _copy(database: Database, data: Path, clock: Clock) -> Path:
     target = data / f"before-upgrade-{clock.now():%Y%m%dT%H%M%S}.db"
-    with closing(sqlite3.connect(str(database.url.database))) as source, closing(sqlite3.connect(target)) as copy:
+    original = str(database.url.database)
+    with closing(sqlite3.connect(original)) as source, closing(sqlite3.connect(target)) as copy:
         source.backup(copy)
         copy.execute("PRAGMA synchronous=FULL")
         said = copy.execute("PRAGMA integrity_check").fetchone()[0]
-        same = all(
-            source.execute(f'SELECT count(*) FROM "{name}"').fetchone() == copy.execute(f'SELECT count(*) FROM "{name}"').fetchone()
-            for (name,) in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        )
+        names = [name for (name,) in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        same = all(_count(source, name) == _count(copy, name) for name in names)
     if said != "ok" or not same:
         raise SchemaDiffers(f"La copie {target} n'est pas bonne ({said}) : rien n'a été changé.")
     return target

@@ -18,10 +18,11 @@ from app.database import Database
 from app.ledger.door import Door
 from app.ledger.enrolment import Request, enrol, invite
 from app.ledger.setup import make_node_rows
+from app.ledger.tables import node as node_table
 from app.main import Node, create_app
 from app.settings import Settings
 from sync.protocol import Header, write_batch, write_line
-from sync.seal import Key, sign_compact, sign_detached
+from sync.seal import Key, make_node_cert, sign_compact, sign_detached
 from tests.web.client import InProcess
 
 PASSWORD = "tiges de bambou 2026"
@@ -42,7 +43,7 @@ class Tablet:
     def seal(
         self, operations: Sequence[dict[str, Any] | bytes], *, start: int | None = None
     ) -> tuple[bytes, str]:
-        """(batch bytes, detached signature) of these operations, numbered after the last ones unless `start` is given."""
+        """(batch bytes, detached signature) of these operations, numbered after the last ones or from `start`."""
         lines = [each if isinstance(each, bytes) else write_line(each) for each in operations]
         first = start or self.n + 1
         header = Header(
@@ -112,9 +113,26 @@ class TestNode:
         assert answer.status_code == 201, answer.text
         return {"Authorization": f"Bearer {answer.json()['token']}"}
 
-    def tablet(self, *areas: str, role: str = "agent") -> Tablet:
-        """An enrolled tablet of a new officer of this role."""
-        officer, _ = self.add_officer(role)
+    def join_a_province(self, province: Key | None = None) -> None:
+        """Give a commune the certificate of a province of which only the key exists, so that it may enrol tablets."""
+        identity, standing = self.door.identity, self.door.standing
+        key = province or Key.generate()
+        cert = make_node_cert(
+            key,
+            province_node=str(uuid.uuid4()),
+            node=identity.dev,
+            kind="commune",
+            key=identity.key.public.jwk(),
+            areas=[standing.commune or ""],
+        )
+        with self.database.write() as connection:
+            values = {"province": key.public.thumbprint(), "node_cert": cert}
+            connection.execute(node_table.update().values(**values))
+        self.door.refresh()
+
+    def tablet(self, *areas: str, role: str = "agent", officer: str | None = None) -> Tablet:
+        """An enrolled tablet of this officer, or of a new one of this role."""
+        officer = officer or self.add_officer(role)[0]
         now = self.node.clock.now()
         key = Key.generate()
         with self.database.write() as connection:
@@ -148,7 +166,7 @@ class TestNode:
         sender = self.door.sender(tablet.dev)
         assert sender is not None
         with self.database.read() as connection:
-            granted = areas_of(sender, self.door.areas, self.door.territory.communes)
+            granted = areas_of(sender, self.door.areas, communes=self.door.territory.communes)
             lines = list(Feed(connection, self.door, sender).page(read_positions([], granted), 1 << 30))
         return [orjson.loads(line) for line in lines[:-1]]
 

@@ -48,14 +48,14 @@ class Areas:
         """The local number of an area code, None for an unknown one."""
         return self._ids.get(code)
 
+    def number(self, code: str) -> int:
+        """The local number of an area code that exists."""
+        return self._ids[code]
+
     def fallback(self, commune: str | None) -> str:
         """Where an entity of unknown place is kept: the commune of the writer's grant."""
         code = f"commune:{commune}"
         return code if code in self._ids else NOWHERE
-
-    def is_fallback(self, identity: int) -> bool:
-        """Whether an area is a commune's own, for what has no quartier yet."""
-        return self._codes[identity].startswith("commune:")
 
     def commune(self, code: str) -> str | None:
         """The commune an area lies in."""

@@ -24,9 +24,12 @@ def lock_door(connection: sa.Connection) -> None:
 
 
 def insert_rows(
-    connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: list[tuple[Any, ...]]
+    connection: sa.Connection, table: sa.Table, *, columns: Sequence[str], rows: list[tuple[Any, ...]]
 ) -> None:
-    """Insert all rows (COPY for many on PostgreSQL, one executemany otherwise). Raises sa.exc.IntegrityError on a key taken."""
+    """Insert all rows (COPY for many on PostgreSQL, one executemany otherwise).
+
+    Raises sa.exc.IntegrityError on a key taken.
+    """
     if not rows:
         return
     names = ", ".join(f'"{c}"' for c in columns)
@@ -53,9 +56,9 @@ def _copy(connection: sa.Connection, statement: str, rows: list[tuple[Any, ...]]
 def update_rows(
     connection: sa.Connection,
     table: sa.Table,
+    *,
     columns: Sequence[str],
     rows: list[tuple[Any, ...]],
-    *,
     key: Sequence[str],
 ) -> None:
     """Update whole rows: each tuple is the values of `columns` followed by those of `key`."""

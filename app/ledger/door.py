@@ -1,26 +1,25 @@
-"""THE door: a signed batch comes in, is verified, folded and receipted in one transaction. A clerk's form takes the same
-way, as operations of this server signed with its own key. Nothing else writes register tables."""
+"""THE door: a signed batch comes in, is verified, folded and receipted in one transaction. A clerk's form takes the
+same way, as operations of this server signed with its own key. Nothing else writes register tables."""
 
 from __future__ import annotations
 
-import hashlib
-import re
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 
 from app.database import Database
-from app.ledger import bulk
+from app.ledger import bulk, keeping
 from app.ledger.areas import Areas
-from app.ledger.fold import Author, Disposition, Entity, Fold, Registry
-from app.ledger.lines import compress, lines_at
+from app.ledger.entry import Author, Disposition, Entity
+from app.ledger.fold import Fold
+from app.ledger.keeping import Envelope, Receipt
+from app.ledger.lines import StoredLine, lines_at
 from app.ledger.node import Identity, Standing, SteadyClock, read_standing
+from app.ledger.projection import Registry
 from app.ledger.senders import BAD_SIGNATURE, GRANT_REQUIRED, Sender, admit, sender_of
-from app.ledger.tables import batch, fork, origin, quarantine
+from app.ledger.tables import batch, fork, origin
 from app.ledger.trays import stop_waiting_for
 from app.territory.places import Territory
 from sync.ledger import Ranges
@@ -38,26 +37,32 @@ from sync.protocol import (
 )
 from sync.seal import BadSignature, detached_kid, sign_detached, verify_detached
 
-_HASH = re.compile(r"[0-9a-f]{64}")
 ROOM = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """A receipt as sent: its JSON text and the detached signature over exactly these bytes."""
+class Held:
+    """What is known already of the operation numbers in a batch: repeated lines, and dots under which two stand."""
 
-    text: str
-    signature: str
+    __slots__ = ("again", "dots", "entities", "skip")
 
+    def __init__(self) -> None:
+        self.skip: dict[int, Disposition] = {}
+        self.again: set[int] = set()
+        self.dots: set[str] = set()
+        self.entities: list[Entity] = []
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """A batch whose signature was verified, before anything is known of its content."""
-
-    sender: Sender
-    data: bytes
-    signature: str
-    sha256: str
+    def compare(self, header: Header, line: Line, *, others: Sequence[StoredLine]) -> None:
+        """Note what a line is beside those held under its dot."""
+        same = [each for each in others if each.line.raw == line.raw]
+        if same:
+            self.skip[line.n] = {"status": "duplicate"}
+            if all(each.by != header.by for each in same):
+                # The same line under another person's header: the merge keeps one name, whichever came first.
+                self.again.add(line.n)
+        elif others:
+            self.skip[line.n] = {"status": "fork"}
+            self.dots.add(dot(header.dev, header.ep, line.n))
+            self.entities.extend((o.kind, o.id) for each in others if (o := each.line.operation) is not None)
 
 
 class Door:
@@ -67,6 +72,7 @@ class Door:
         self,
         database: Database,
         identity: Identity,
+        *,
         clock: SteadyClock,
         registry: Registry,
         territory: Territory,
@@ -91,31 +97,30 @@ class Door:
     # -- batches of devices ------------------------------------------------------------------------------------
 
     def verify(
-        self, connection: sa.Connection, data: bytes, signature: str, grant: str | None = None
+        self, connection: sa.Connection, data: bytes, signature: str, *, grant: str | None = None
     ) -> Envelope:
         """Check who signed these bytes. Raises `bad_signature` (400), `grant_required` or `unknown_device` (401)."""
-        try:
-            kid = detached_kid(signature)
-        except BadSignature as error:
-            raise BAD_SIGNATURE() from error
-        sender = self._sender(connection, kid) or self._admit(connection, kid, grant)
-        try:
-            verify_detached(sender.public, data, signature, kid=kid, typ="batch")
-        except BadSignature as error:
-            raise BAD_SIGNATURE() from error
-        return Envelope(sender, data, signature, hashlib.sha256(data).hexdigest())
+        kid = _kid(signature)
+        sender = self._sender(connection, kid)
+        if sender is None:
+            if not grant:
+                raise GRANT_REQUIRED()
+            sender = admit(connection, self.standing, grant, dev=kid)
+        return _checked(sender, data, signature)
 
     def accept(self, data: bytes, signature: str, *, grant: str | None = None) -> Receipt:
         """Take one batch of a device: its receipt, stored before it is returned, the same again for a repeat."""
+        envelope: Envelope | None = None
         with self.database.read() as connection:
-            known = self._sender(connection, _kid(signature)) is not None
-            if known:
-                envelope = self.verify(connection, data, signature)
-                if repeated := _receipt_of(connection, envelope.sha256):
+            sender = self._remembered(connection, _kid(signature))
+            if sender is not None:
+                envelope = _checked(sender, data, signature)
+                _, repeated = keeping.held_batch(connection, envelope.sha256)
+                if repeated is not None:
                     return repeated
-        if not known:
+        if envelope is None:
             with self.database.write() as connection:
-                envelope = self.verify(connection, data, signature, grant)
+                envelope = self.verify(connection, data, signature, grant=grant)
         readable = _read(envelope)
         with self.database.write() as connection:
             return self._take(connection, envelope, readable)
@@ -127,77 +132,57 @@ class Door:
     def sender(self, dev: str) -> Sender | None:
         """A device this node knows; None for any other."""
         with self.database.read() as connection:
-            return self._sender(connection, dev)
+            return self._remembered(connection, dev)
 
     def _sender(self, connection: sa.Connection, dev: str) -> Sender | None:
-        found = self._senders.get(dev) or sender_of(connection, dev)
-        if found is None and dev == self.identity.dev:
-            found = self._self()
+        if dev == self.identity.dev:
+            return self._self()
+        return self._senders.get(dev) or sender_of(connection, dev, standing=self.standing)
+
+    def _remembered(self, connection: sa.Connection, dev: str) -> Sender | None:
+        """Only what a committed transaction left may be remembered: never called inside one that writes."""
+        found = self._sender(connection, dev)
         if found is not None:
             with self._lock:
                 self._senders[dev] = found
         return found
 
-    def _admit(self, connection: sa.Connection, dev: str, grant: str | None) -> Sender:
-        if not grant:
-            raise GRANT_REQUIRED()
-        return admit(connection, self.standing, grant, dev=dev)
-
     def _self(self) -> Sender:
-        areas = (self.standing.commune,) if self.standing.commune else ()
-        return Sender(
-            self.identity.dev,
-            self.identity.key.public,
-            self.standing.role,
-            "",
-            areas,
-            "",
-            self.standing.grant,
-        )
+        identity, standing = self.identity, self.standing
+        areas = (standing.commune,) if standing.commune else ()
+        return Sender(identity.dev, identity.key.public, standing.role, "", areas, "", standing.grant)
 
     def _take(self, connection: sa.Connection, envelope: Envelope, readable: Batch | str) -> Receipt:
         bulk.lock_door(connection)
-        if repeated := _receipt_of(connection, envelope.sha256):
+        held, repeated = keeping.held_batch(connection, envelope.sha256)
+        if repeated is not None:
             return repeated
         at = self.clock.received_at()
         if isinstance(readable, str):
-            return self._set_aside(connection, envelope, readable, at)
-        if (
-            connection.execute(sa.select(batch.c.id).where(batch.c.sha256 == envelope.sha256)).scalar()
-            is not None
-        ):
-            return self._receipt_own(connection, envelope, readable.header, at)
-        dispositions, local = self._fold(connection, envelope, readable, at)
+            return self._set_aside(connection, envelope, readable, at=at)
         header = readable.header
-        receipt = self._receipt(envelope, header, dispositions, at)
-        self._keep(connection, envelope, header, local, at, receipt)
+        if held:
+            receipt = keeping.make_receipt(self.identity, envelope, header=header, dispositions={}, at=at)
+            keeping.keep_own_receipt(connection, envelope.sha256, receipt)
+            return receipt
+        dispositions, local = self._fold(connection, envelope, readable, at=at)
+        receipt = keeping.make_receipt(
+            self.identity, envelope, header=header, dispositions=dispositions, at=at
+        )
+        keeping.keep_batch(connection, envelope, header=header, local=local, at=at, receipt=receipt)
         return receipt
 
-    def _receipt(
-        self, envelope: Envelope, header: Header | None, dispositions: Mapping[str, Disposition], at: str
-    ) -> Receipt:
-        text = orjson.dumps(
-            {
-                "node": self.identity.dev,
-                "dev": envelope.sender.dev,
-                "ep": header.ep if header else None,
-                "from": header.from_ if header else None,
-                "to": header.to if header else None,
-                "sha256": envelope.sha256,
-                "received_at": at,
-                "dispositions": dispositions,
-            }
-        )
-        return Receipt(
-            text.decode(), sign_detached(self.identity.key, text, kid=self.identity.dev, typ="receipt")
-        )
-
-    def _receipt_own(self, connection: sa.Connection, envelope: Envelope, header: Header, at: str) -> Receipt:
-        """A batch this server wrote itself comes back to it: it has everything, and says so."""
-        receipt = self._receipt(envelope, header, {}, at)
-        values = {"receipt": receipt.text, "receipt_signature": receipt.signature}
-        connection.execute(batch.update().where(batch.c.sha256 == envelope.sha256).values(values))
+    def _set_aside(self, connection: sa.Connection, envelope: Envelope, reason: str, *, at: str) -> Receipt:
+        """A signed batch whose header or framing cannot be read: kept whole, visible, receipted, not folded."""
+        dispositions = {"0": {"status": "quarantined", "reason": reason}}
+        receipt = keeping.make_receipt(self.identity, envelope, header=None, dispositions=dispositions, at=at)
+        keeping.keep_batch(connection, envelope, header=None, local=None, at=at, receipt=receipt)
+        whole = [(Line(0, envelope.data, None, reason), reason)]
+        keeping.set_aside(connection, envelope, whole, header=None, area=self._aside_area(envelope), at=at)
         return receipt
+
+    def _aside_area(self, envelope: Envelope) -> int | None:
+        return self.areas.id(self.areas.fallback(envelope.sender.commune(self.territory.commune_of)))
 
     # -- this server's own operations --------------------------------------------------------------------------
 
@@ -211,23 +196,28 @@ class Door:
         """
         bulk.lock_door(connection)
         at = self.clock.received_at()
-        ranges, prev = self._own_position(connection)
+        last, prev = self._own_position(connection)
         results: dict[str, Disposition] = {}
-        start = 0
-        for lines in _portions([write_line(operation) for operation in operations]):
-            first = ranges + start + 1
+        done = 0
+        for lines in _portions([_line(operation) for operation in operations]):
+            first = last + done + 1
             header = Header(1, self.identity.dev, self.identity.ep, first, first + len(lines) - 1, prev, by)
-            data = write_batch(header, lines)
-            signature = sign_detached(self.identity.key, data, kid=self.identity.dev, typ="batch")
-            envelope = Envelope(self._self(), data, signature, hashlib.sha256(data).hexdigest())
-            readable = read_batch(data)
-            _refuse_unreadable(readable)
-            dispositions, local = self._fold(connection, envelope, readable, at)
-            self._keep(connection, envelope, header, local, at, None)
-            results.update({str(int(n) - ranges - 1): found for n, found in dispositions.items()})
-            start += len(lines)
+            envelope, readable = self._seal(header, lines)
+            dispositions, local = self._fold(connection, envelope, readable, at=at)
+            keeping.keep_batch(connection, envelope, header=header, local=local, at=at, receipt=None)
+            results |= {str(int(n) - last - 1): found for n, found in dispositions.items()}
+            done += len(lines)
             prev = envelope.sha256
         return results
+
+    def _seal(self, header: Header, lines: Sequence[bytes]) -> tuple[Envelope, Batch]:
+        data = write_batch(header, lines)
+        readable = read_batch(data)
+        for line in readable.lines:
+            if line.operation is None:
+                raise Unreadable(line.reason or "unreadable")
+        signature = sign_detached(self.identity.key, data, kid=self.identity.dev, typ="batch")
+        return Envelope.seal(self._self(), data, signature=signature), readable
 
     def _own_position(self, connection: sa.Connection) -> tuple[int, str | None]:
         query = (
@@ -240,160 +230,74 @@ class Door:
         row = connection.execute(query).one_or_none()
         return (row.to_n, row.sha256) if row else (0, None)
 
-    # -- folding and keeping -----------------------------------------------------------------------------------
+    # -- folding -----------------------------------------------------------------------------------------------
 
     def _fold(
-        self, connection: sa.Connection, envelope: Envelope, readable: Batch, at: str
+        self, connection: sa.Connection, envelope: Envelope, readable: Batch, *, at: str
     ) -> tuple[dict[str, Disposition], int]:
         header, sender = readable.header, envelope.sender
-        local, held = _origin(connection, header)
-        skip, forks = self._repeated(connection, readable, local, held, at)
+        local, ranges = keeping.origin_of(connection, header)
+        held = self._held(connection, readable, local=local, ranges=ranges, at=at)
         commune = sender.commune(self.territory.commune_of)
         author = Author(
             sender.dev, header.ep, local, sender.role, commune, header.by, header.from_, header.to
         )
-        fold = self._run(connection, author, readable.lines, skip, forks, at)
-        if fold.quarantined:
-            area = self.areas.id(self.areas.fallback(commune))
-            rows = [_aside(envelope, header, line, reason, area, at) for line, reason in fold.quarantined]
-            connection.execute(quarantine.insert(), rows)
+        fold = self._run(connection, author, readable.lines, held=held, at=at)
+        keeping.set_aside(
+            connection,
+            envelope,
+            fold.quarantined,
+            header=header,
+            area=self._aside_area(envelope),
+            at=at,
+        )
         stop_waiting_for(connection, dev=sender.dev, ep=header.ep, first=header.from_, last=header.to)
-        held.add(header.from_, header.to)
-        ranges = orjson.dumps(held.to_list()).decode()
-        connection.execute(origin.update().where(origin.c.id == local).values(ranges=ranges))
+        ranges.add(header.from_, header.to)
+        keeping.keep_ranges(connection, local, ranges)
         return fold.dispositions, local
 
     def _run(
-        self,
-        connection: sa.Connection,
-        author: Author,
-        lines: Sequence[Line],
-        skip: Mapping[int, Disposition],
-        forks: Sequence[Entity],
-        at: str,
+        self, connection: sa.Connection, author: Author, lines: Sequence[Line], *, held: Held, at: str
     ) -> Fold:
         """Creation is optimistic: nearly all operations write down something new, and asking first costs a query."""
         try:
             with connection.begin_nested():
-                fold = Fold(connection, self.registry, self.areas, author, at=at, probe=False)
-                fold.run(lines, skip=skip, forks=forks)
-                return fold
+                return self._once(connection, author, lines, held=held, at=at, probe=False)
         except sa.exc.IntegrityError:
-            fold = Fold(connection, self.registry, self.areas, author, at=at, probe=True)
-            fold.run(lines, skip=skip, forks=forks)
-            return fold
+            return self._once(connection, author, lines, held=held, at=at, probe=True)
 
-    def _repeated(
-        self, connection: sa.Connection, readable: Batch, local: int, held: Ranges, at: str
-    ) -> tuple[dict[int, Disposition], list[Entity]]:
-        """Operation numbers already held: the same line is a duplicate, another line under the same dot a fork."""
-        numbers = [line.n for line in readable.lines if line.n in held] if held.to_list() else []
-        if not numbers:
-            return {}, []
-        stored = lines_at(connection, [(local, n) for n in numbers])
-        skip: dict[int, Disposition] = {}
-        entities: list[Entity] = []
-        dots: set[str] = set()
-        header = readable.header
-        for line in readable.lines:
-            others = stored.get((local, line.n), [])
-            if any(each.line.raw == line.raw for each in others):
-                skip[line.n] = {"status": "duplicate"}
-            elif others:
-                skip[line.n] = {"status": "fork"}
-                dots.add(dot(header.dev, header.ep, line.n))
-                entities.extend((o.kind, o.id) for each in others if (o := each.line.operation) is not None)
-        fresh = (
-            dots - set(connection.execute(sa.select(fork.c.dot).where(fork.c.dot.in_(dots))).scalars())
-            if dots
-            else set()
-        )
-        if fresh:
-            connection.execute(
-                fork.insert(), [{"dot": each, "dev": header.dev, "at": at} for each in sorted(fresh)]
-            )
-        return skip, entities
-
-    def _keep(
+    def _once(
         self,
         connection: sa.Connection,
-        envelope: Envelope,
-        header: Header,
-        local: int,
+        author: Author,
+        lines: Sequence[Line],
+        *,
+        held: Held,
         at: str,
-        receipt: Receipt | None,
-    ) -> None:
-        prev = header.prev if header.prev and _HASH.fullmatch(header.prev) else None
-        connection.execute(
-            batch.insert().values(
-                origin=local,
-                dev=envelope.sender.dev,
-                from_n=header.from_,
-                to_n=header.to,
-                sha256=envelope.sha256,
-                prev=prev,
-                signature=envelope.signature,
-                content=compress(envelope.data),
-                received_at=at,
-                receipt=receipt.text if receipt else None,
-                receipt_signature=receipt.signature if receipt else None,
-            )
-        )
-        self._contact(
-            connection,
-            envelope.sender.dev,
-            at,
-            gap=self._prev_differs(connection, header, local, prev, envelope.sha256),
-        )
+        probe: bool,
+    ) -> Fold:
+        fold = Fold(connection, self.registry, areas=self.areas, author=author, at=at, probe=probe)
+        fold.run(lines, skip=held.skip, again=held.again, forks=held.entities)
+        return fold
 
     @staticmethod
-    def _prev_differs(
-        connection: sa.Connection, header: Header, local: int, prev: str | None, sha256: str
-    ) -> bool:
-        near = sa.select(batch.c.from_n, batch.c.to_n, batch.c.sha256, batch.c.prev).where(
-            batch.c.origin == local
-        )
-        before = near.where(batch.c.from_n < header.from_).order_by(batch.c.from_n.desc()).limit(1)
-        after = near.where(batch.c.from_n == header.to + 1).limit(1)
-        for row in connection.execute(
-            sa.union_all(sa.select(before.subquery()), sa.select(after.subquery()))
-        ):
-            if row.to_n == header.from_ - 1 and row.sha256 != prev:
-                return True
-            if row.from_n == header.to + 1 and row.prev != sha256:
-                return True
-        return False
-
-    @staticmethod
-    def _contact(connection: sa.Connection, dev: str, at: str, *, gap: bool = False) -> None:
-        connection.execute(
-            sa.text(
-                "INSERT INTO device_contact (dev, last_contact, prev_gap) VALUES (:dev, :at, :gap) "
-                "ON CONFLICT (dev) DO UPDATE SET last_contact = excluded.last_contact, "
-                "prev_gap = device_contact.prev_gap OR excluded.prev_gap"
-            ),
-            {"dev": dev, "at": at, "gap": gap},
-        )
-
-    def _set_aside(self, connection: sa.Connection, envelope: Envelope, reason: str, at: str) -> Receipt:
-        """A signed batch whose header or framing cannot be read: kept whole, visible, receipted, not folded."""
-        receipt = self._receipt(envelope, None, {"0": {"status": "quarantined", "reason": reason}}, at)
-        connection.execute(
-            batch.insert().values(
-                dev=envelope.sender.dev,
-                sha256=envelope.sha256,
-                signature=envelope.signature,
-                content=compress(envelope.data),
-                received_at=at,
-                receipt=receipt.text,
-                receipt_signature=receipt.signature,
-            )
-        )
-        area = self.areas.id(self.areas.fallback(envelope.sender.commune(self.territory.commune_of)))
-        line = Line(0, envelope.data, None, reason)
-        connection.execute(quarantine.insert(), [_aside(envelope, None, line, reason, area, at)])
-        self._contact(connection, envelope.sender.dev, at)
-        return receipt
+    def _held(connection: sa.Connection, readable: Batch, *, local: int, ranges: Ranges, at: str) -> Held:
+        """Operation numbers already held: the same line is a duplicate, another line under the same dot a fork."""
+        held, header = Held(), readable.header
+        numbers = [line.n for line in readable.lines if line.n in ranges] if ranges.to_list() else []
+        if not numbers:
+            return held
+        stored = lines_at(connection, [(local, n) for n in numbers])
+        for line in readable.lines:
+            held.compare(header, line, others=stored.get((local, line.n), ()))
+        if held.dots:
+            known = connection.execute(sa.select(fork.c.dot).where(fork.c.dot.in_(held.dots))).scalars()
+            fresh = sorted(held.dots.difference(known))
+            if fresh:
+                connection.execute(
+                    fork.insert(), [{"dot": each, "dev": header.dev, "at": at} for each in fresh]
+                )
+        return held
 
 
 def _kid(signature: str) -> str:
@@ -401,6 +305,14 @@ def _kid(signature: str) -> str:
         return detached_kid(signature)
     except BadSignature as error:
         raise BAD_SIGNATURE() from error
+
+
+def _checked(sender: Sender, data: bytes, signature: str) -> Envelope:
+    try:
+        verify_detached(sender.public, data, signature, kid=sender.dev, typ="batch")
+    except BadSignature as error:
+        raise BAD_SIGNATURE() from error
+    return Envelope.seal(sender, data, signature=signature)
 
 
 def _read(envelope: Envelope) -> Batch | str:
@@ -411,54 +323,22 @@ def _read(envelope: Envelope) -> Batch | str:
     return readable if readable.header.dev == envelope.sender.dev else "foreign_header"
 
 
-def _refuse_unreadable(readable: Batch) -> None:
-    for line in readable.lines:
-        if line.operation is None:
-            raise Unreadable(line.reason or "unreadable")
+def _line(operation: Mapping[str, Any]) -> bytes:
+    try:
+        return write_line(operation)
+    except TypeError as error:
+        raise Unreadable("not_json") from error
 
 
 def _portions(lines: Sequence[bytes]) -> list[list[bytes]]:
     """Cut operations into batches within the limits of the protocol."""
-    portions: list[list[bytes]] = [[]]
-    size = ROOM
+    portions: list[list[bytes]] = []
+    size = 0
     for line in lines:
-        if portions[-1] and (len(portions[-1]) >= BATCH_OPERATIONS or size + len(line) + 1 > BATCH_BYTES):
+        full = not portions or len(portions[-1]) >= BATCH_OPERATIONS or size + len(line) + 1 > BATCH_BYTES
+        if full:
             portions.append([])
             size = ROOM
         portions[-1].append(line)
         size += len(line) + 1
     return portions
-
-
-def _receipt_of(connection: sa.Connection, sha256: str) -> Receipt | None:
-    row = connection.execute(
-        sa.select(batch.c.receipt, batch.c.receipt_signature).where(batch.c.sha256 == sha256)
-    ).one_or_none()
-    return Receipt(row.receipt, row.receipt_signature) if row and row.receipt else None
-
-
-def _origin(connection: sa.Connection, header: Header) -> tuple[int, Ranges]:
-    row = connection.execute(
-        sa.select(origin.c.id, origin.c.ranges).where(origin.c.dev == header.dev, origin.c.ep == header.ep)
-    ).one_or_none()
-    if row is not None:
-        return row.id, Ranges.from_list(orjson.loads(row.ranges))
-    made = connection.execute(origin.insert().values(dev=header.dev, ep=header.ep, ranges="[]"))
-    key = made.inserted_primary_key
-    assert key is not None
-    return int(key[0]), Ranges()
-
-
-def _aside(
-    envelope: Envelope, header: Header | None, line: Line, reason: str, area: int | None, at: str
-) -> dict[str, Any]:
-    return {
-        "dev": envelope.sender.dev,
-        "ep": header.ep if header else None,
-        "n": line.n if header else None,
-        "sha256": envelope.sha256,
-        "reason": reason,
-        "line": line.raw,
-        "area": area,
-        "at": at,
-    }

@@ -1,279 +1,28 @@
-"""The sync calls of devices and servers, and the trays of supervisors and clerks, over HTTP."""
+"""The trays of clerks and supervisors, the list of devices, invitations and the node's standing, over HTTP.
+The sync calls are in app.ledger.exchange."""
 
 from __future__ import annotations
 
-import base64
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
-import orjson
 import sqlalchemy as sa
-from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
-from fastapi.security import HTTPAuthorizationCredentials
+from fastapi import APIRouter, Body, Depends, Query, Request
 
 from app.access import journal
 from app.access.jurisdiction import communes_of
 from app.access.officers import Officer, find_username
 from app.access.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
-from app.access.permissions import BEARER, Permission, allow, clock, database, device, node_kind
-from app.access.permissions import settings as node_settings
-from app.clock import Clock, stamp
-from app.database import Database
-from app.errors import BUSY, Problem
-from app.ledger import enrolment, sessions
+from app.access.permissions import Permission, allow, node_kind
+from app.ledger import enrolment
 from app.ledger.door import Door
-from app.ledger.feed import PAGE_BYTES, Feed, areas_of, read_positions
+from app.ledger.exchange import Config, Now, Store, TheDoor
 from app.ledger.history import history
-from app.ledger.relay import accept_bundle
-from app.ledger.schemas import (
-    Conflict,
-    DeviceOut,
-    EnrolmentIn,
-    EnrolmentOut,
-    Hello,
-    InvitationIn,
-    InvitationOut,
-    QuarantineOut,
-    Receipt,
-    SessionIn,
-    SessionOut,
-    StatusOut,
-)
-from app.ledger.senders import Sender
-from app.ledger.standing import devices, ranges_of, status
-from app.ledger.tables import batch, conflict, origin, quarantine
-from app.settings import Settings
-from sync.protocol import BATCH_BYTES, BATCH_OPERATIONS, PROTOCOL_VERSION
+from app.ledger.schemas import Conflict, DeviceOut, InvitationIn, InvitationOut, QuarantineOut, StatusOut
+from app.ledger.standing import devices, status
+from app.ledger.tables import conflict, quarantine
 
-sync_router = APIRouter(prefix="/sync/v1", tags=["Synchronisation"], dependencies=[Depends(device())])
 router = APIRouter(prefix="/v1", tags=["Suivi de la synchronisation"])
-NDJSON = "application/x-ndjson"
-Store = Annotated[Database, Depends(database)]
-Now = Annotated[Clock, Depends(clock)]
 Kind = Annotated[str, Depends(node_kind)]
-Config = Annotated[Settings, Depends(node_settings)]
-
-
-class Turnstile:
-    """How many batches are worked on at once, and how many may wait: the rest are told when to come again."""
-
-    def __init__(self, *, working: int, waiting: int) -> None:
-        self._work = threading.BoundedSemaphore(working)
-        self._room = threading.BoundedSemaphore(working + waiting)
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Raise `busy` (503, Retry-After) when the queue is full."""
-        if not self._room.acquire(blocking=False):
-            raise BUSY(headers={"Retry-After": "5"})
-        try:
-            with self._work:
-                yield
-        finally:
-            self._room.release()
-
-
-def the_door(request: Request) -> Door:
-    """The node's door (a FastAPI dependency)."""
-    found: Door = request.app.state.door
-    return found
-
-
-def turnstile(request: Request) -> Turnstile:
-    """The node's turnstile (a FastAPI dependency)."""
-    found: Turnstile = request.app.state.turnstile
-    return found
-
-
-TheDoor = Annotated[Door, Depends(the_door)]
-Turns = Annotated[Turnstile, Depends(turnstile)]
-
-
-def calling_device(
-    store: Store, now: Now, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
-) -> Sender:
-    """The device behind the bearer token; raises `session_required` (401)."""
-    if bearer is not None:
-        with store.read() as connection:
-            sender = sessions.session_device(connection, bearer.credentials, at=now.now())
-        if sender is not None:
-            return sender
-    raise sessions.SESSION_REQUIRED(headers={"WWW-Authenticate": "Bearer"})
-
-
-Caller = Annotated[Sender, Depends(calling_device)]
-
-
-@sync_router.get("/hello", summary="Qui est ce serveur")
-def hello(door: TheDoor, now: Now, response: Response) -> Hello:
-    """Sans connexion, jamais mis en cache. `key` n'est qu'un indice : seul `node_cert` fait foi."""
-    response.headers["Cache-Control"] = "no-store"
-    standing, at = door.standing, now.now()
-    name = door.territory.commune_names.get(standing.commune or "", "Province de Kinshasa")
-    return Hello.model_validate(
-        {
-            "node": door.identity.dev,
-            "kind": standing.kind,
-            "name": name,
-            "time": stamp(at),
-            "protocols": [PROTOCOL_VERSION],
-            "feed": door.identity.feed,
-            "key": door.identity.key.public.jwk(),
-            "node_cert": standing.node_cert,
-            "nonce": sessions.make_nonce(door, at),
-            "advice": {"batch_bytes": BATCH_BYTES, "batch_operations": BATCH_OPERATIONS},
-            "demo": standing.demo,
-        }
-    )
-
-
-@sync_router.post("/enrolments", status_code=201, summary="Enrôler un appareil")
-def enrol(body: EnrolmentIn, door: TheDoor, store: Store, *, now: Now, settings: Config) -> EnrolmentOut:
-    """Code d'invitation et preuve contre une autorisation ; le même code avec la même clé donne la même réponse."""
-    asked = enrolment.Request(body.code, body.public_key, body.name, body.proof, body.dev, body.demo)
-    try:
-        with store.write() as connection:
-            answer = enrolment.enrol(
-                connection,
-                door,
-                asked,
-                at=now.now(),
-                grant_days=settings.grant_days,
-                tries=settings.invitation_tries,
-            )
-    except Problem as refused:
-        if refused.type is enrolment.BAD_PROOF:
-            with store.write() as connection:
-                enrolment.count_try(connection, body.code)
-        raise
-    return EnrolmentOut.model_validate(answer)
-
-
-@sync_router.post(
-    "/batches",
-    summary="Envoyer un lot scellé",
-    response_model=Receipt,
-    openapi_extra={"requestBody": {"required": True, "content": {NDJSON: {"schema": {"type": "string"}}}}},
-)
-async def push(
-    request: Request,
-    door: TheDoor,
-    turns: Turns,
-    batch_signature: Annotated[
-        str, Header(description="<en-tête>..<signature> (JWS détaché, typ batch).")
-    ] = "",
-    device_grant: Annotated[str, Header(description="Autorisation, si le serveur la demande.")] = "",
-) -> Response:
-    """Dès que la signature est bonne, la réponse est un reçu, enregistré avant d'être envoyé."""
-    data = await request.body()
-
-    def accept() -> Response:
-        with turns.turn():
-            receipt = door.accept(data, batch_signature, grant=device_grant or None)
-        return Response(
-            receipt.text, media_type="application/json", headers={"Receipt-Signature": receipt.signature}
-        )
-
-    return await run_in_threadpool(accept)
-
-
-@sync_router.post("/sessions", status_code=201, summary="Ouvrir la session d'un appareil")
-def open_session(body: SessionIn, door: TheDoor, store: Store, *, now: Now, settings: Config) -> SessionOut:
-    """L'appareil signe {dev, aud, nonce} ; le nonce de `hello` ne sert qu'une fois."""
-    with store.write() as connection:
-        opened = sessions.open_session(
-            connection,
-            door,
-            body.assertion,
-            at=now.now(),
-            minutes=settings.device_session_minutes,
-            grant_days=settings.grant_days,
-        )
-    return SessionOut(token=opened.token, expires_in=opened.expires_in, grant=opened.grant)
-
-
-@sync_router.get("/status", summary="Ce que ce serveur a reçu de l'appareil")
-def device_status(sender: Caller, store: Store) -> dict[str, Any]:
-    """Par époque : reçu sans trou jusqu'à `through`, et les trous. Jamais une permission d'effacer."""
-    with store.read() as connection:
-        return ranges_of(connection, sender.dev)
-
-
-@sync_router.get("/changes", summary="Les fiches des zones de l'appareil", response_class=Response)
-def changes(
-    sender: Caller,
-    store: Store,
-    door: TheDoor,
-    after: Annotated[
-        list[str] | None, Query(max_length=500, description="<zone>:<position>, une par zone.")
-    ] = None,
-    limit_bytes: Annotated[int, Query(ge=1, description="Taille voulue de la page.")] = PAGE_BYTES,
-) -> Response:
-    """NDJSON ; la dernière ligne porte `after`, `more`, `feed` et `have`. 409 `feed_changed` après une restauration."""
-    with store.read() as connection:
-        positions = read_positions(after or [], areas_of(sender, door.areas, door.territory.communes))
-        lines = b"".join(Feed(connection, door, sender).page(positions, limit_bytes))
-    return Response(lines, media_type=NDJSON, headers={"Cache-Control": "no-store"})
-
-
-@sync_router.get("/receipts", summary="Les reçus des lots de l'appareil", response_class=Response)
-def receipts(
-    sender: Caller,
-    store: Store,
-    ep: Annotated[int, Query(ge=0, lt=2**32, description="Époque.")],
-    from_: Annotated[int, Query(alias="from", ge=1, lt=2**53, description="Premier numéro d'opération.")] = 1,
-) -> Response:
-    """Reçus de ce serveur et de la province, transmis tels quels : `{"receipt": base64url, "signature"}` par ligne."""
-    query = (
-        sa.select(
-            batch.c.receipt, batch.c.receipt_signature, batch.c.province_receipt, batch.c.province_signature
-        )
-        .join(origin, origin.c.id == batch.c.origin)
-        .where(origin.c.dev == sender.dev, origin.c.ep == ep, batch.c.to_n >= from_)
-        .order_by(batch.c.from_n, batch.c.id)
-    )
-    lines = []
-    with store.read() as connection:
-        for row in connection.execute(query):
-            lines += [
-                orjson.dumps(
-                    {
-                        "receipt": base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode(),
-                        "signature": signature,
-                    }
-                )
-                for text, signature in ((row[0], row[1]), (row[2], row[3]))
-                if text
-            ]
-    return Response(b"".join(line + b"\n" for line in lines), media_type=NDJSON)
-
-
-@sync_router.post(
-    "/bundles",
-    summary="Envoyer beaucoup de lots à la fois",
-    response_class=Response,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/octet-stream": {"schema": {"type": "string"}}},
-        }
-    },
-)
-async def bundles(request: Request, door: TheDoor, turns: Turns) -> Response:
-    """De serveur à serveur, ou d'une clé USB : compte jusqu'au dernier enregistrement entier ; répond par les reçus."""
-    data = await request.body()
-
-    def accept() -> Response:
-        with turns.turn():
-            return Response(accept_bundle(door, data), media_type="application/octet-stream")
-
-    return await run_in_threadpool(accept)
-
-
-# -- trays and follow-up, for officers ---------------------------------------------------------------------------
 
 
 @router.get("/conflicts", summary="Les valeurs qui se contredisent")
@@ -288,7 +37,7 @@ def conflicts(
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[Conflict]:
-    """Du plus lourd au plus léger, puis du plus ancien au plus récent ; chaque valeur avec auteur, appareil et preuve."""
+    """Du plus lourd au plus léger, puis du plus ancien ; chaque valeur avec auteur, appareil et preuve."""
     query = _visible(sa.select(conflict), conflict.c.area, officer, door, kind=kind, area=area)
     query = query.order_by(conflict.c.weight.desc(), conflict.c.opened_at, conflict.c.id, conflict.c.register)
     start = decode_cursor(cursor, int)[0] if cursor else 0
@@ -312,7 +61,7 @@ def _conflict(connection: sa.Connection, door: Door, row: Any) -> Conflict:
     stored = (
         connection.execute(sa.select(shape.table).where(shape.table.c.id == row["id"])).mappings().first()
     )
-    known = history(connection, shape.kind, stored) if stored is not None else {}
+    known = history(connection, shape.kind, dict(stored)) if stored is not None else {}
     return Conflict.model_validate(
         {
             **{name: row[name] for name in ("kind", "id", "register", "weight", "opened_at")},

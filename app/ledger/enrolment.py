@@ -1,4 +1,4 @@
-"""How a tablet or a server becomes a device of this node: the admin's invitation, the proof, the grant (protocol 2, 5)."""
+"""How a tablet or a server becomes a device of this node: invitation, proof, grant (protocol sections 2 and 5)."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def invite(
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An enrolment as sent: `public_key` a JWK, `proof` a JWS by that key over {code, node}, `dev` only from a server."""
+    """An enrolment as sent: `public_key` a JWK, `proof` its JWS over {code, node}, `dev` only from a server."""
 
     code: str
     public_key: dict[str, Any]
@@ -202,7 +202,7 @@ def _make_device(
     grant_days: int,
 ) -> dict[str, Any]:
     server = found["role"] == "node"
-    dev = request.dev if server and is_uuid4(request.dev) else str(uuid.uuid4())
+    dev = request.dev if server and request.dev and is_uuid4(request.dev) else str(uuid.uuid4())
     held = connection.execute(sa.select(device.c.key).where(device.c.id == dev)).scalar()
     if held is not None and orjson.loads(held) != public.jwk():
         raise DEVICE_KNOWN()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -42,8 +43,8 @@ CHUNK = 500
 Position = tuple[int, str]
 
 
-def areas_of(sender: Sender, areas: Areas, communes: frozenset[str]) -> list[str]:
-    """The areas a grant opens: quartiers as named, a commune's quartiers and fallback, and the civil area for own births."""
+def areas_of(sender: Sender, areas: Areas, *, communes: frozenset[str]) -> list[str]:
+    """The areas a grant opens: quartiers as named, a commune's quartiers and fallback, and its civil area."""
     found: set[str] = set()
     for code in sender.areas:
         if code in communes:
@@ -99,7 +100,8 @@ class Feed:
                 after[code] = _text(position)
                 continue
             for (seq, identity), line in self._rows(code, position):
-                if lines and size + len(line) > limit:
+                # Two entities of different kinds may bear one id: a position cannot stand between them.
+                if lines and size + len(line) > limit and (seq, identity) != reached:
                     more = True
                     break
                 lines.append(line)
@@ -153,7 +155,10 @@ class Feed:
                 self.connection.execute(query.order_by(table.c.seq, table.c.id).limit(CHUNK)).mappings().all()
             )
             for row in rows:
-                yield (row["seq"], str(row["id"])), orjson.dumps(self.row(shape, row, code)) + b"\n"
+                yield (
+                    (row["seq"], str(row["id"])),
+                    orjson.dumps(self.row(shape, dict(row), code=code)) + b"\n",
+                )
             if len(rows) < CHUNK:
                 return
             position = (rows[-1]["seq"], str(rows[-1]["id"]))
@@ -171,12 +176,10 @@ class Feed:
                 }
                 yield (row["seq"], str(row["id"])), orjson.dumps(line) + b"\n"
 
-    def row(self, shape: Shape, row: Mapping[str, Any], code: str) -> dict[str, Any]:
+    def row(self, shape: Shape, row: Mapping[str, Any], *, code: str) -> dict[str, Any]:
         """One row as sent: provisional values, the dots behind them, and what stands beside them."""
         hidden = CATALOGUE[shape.kind].hidden_from_agents if self.sender.role == "agent" else frozenset()
         shown = {name: value for name, value in shape.values_of(row).items() if name not in hidden}
-        dev, ep = self.origins[row["origin"]]
-        made = dot(dev, ep, row["n"])
         sent: dict[str, Any] = {
             "kind": shape.kind,
             "id": row["id"],
@@ -184,28 +187,37 @@ class Feed:
             "seq": row["seq"],
             "rev": row["rev"],
             "set": shown,
-            "dot": made,
+            "dot": dot(*self.origins[row["origin"]], row["n"]),
         }
         if row["registers"] is not None:
-            self._beside(sent, shape.kind, merge.unpack(orjson.loads(row["registers"])), made, hidden)
+            registers = merge.unpack(orjson.loads(row["registers"]))
+            self._tell_dots(sent, registers)
+            self._tell_conflicts(sent, registers, hidden)
         doubtful = [name for name in shape.doubtful(row) if name not in hidden]
         if doubtful:
             sent["doubtful"] = doubtful
         return sent
 
-    def _beside(
-        self, sent: dict[str, Any], kind: str, registers: merge.Registers, made: str, hidden: frozenset[str]
-    ) -> None:
+    def _tell_dots(self, sent: dict[str, Any], registers: merge.Registers) -> None:
+        """`dot` is the one behind most registers, the least where several are: it does not hang on what came first."""
+        live = {
+            name: sorted({w.dot for w in merge.live(register_of(sent["kind"], name), writes, self.forked)})
+            for name, writes in sorted(registers.items())
+        }
+        alone = Counter(dots[0] for dots in live.values() if len(dots) == 1)
+        if alone:
+            sent["dot"] = min(alone, key=lambda each: (-alone[each], each))
         dots: dict[str, list[str]] = {}
-        for name, writes in sorted(registers.items()):
-            live = {write.dot for write in merge.live(register_of(kind, name), writes, self.forked)}
-            if live != {made}:
-                for each in sorted(live):
-                    dots.setdefault(each, []).append(name)
+        for name, found in live.items():
+            for each in found if found != [sent["dot"]] else ():
+                dots.setdefault(each, []).append(name)
         if dots:
             sent["dots"] = dots
-        conflicts = live_values(kind, registers, self.forked)
-        for name, values in conflicts.items():
+
+    def _tell_conflicts(
+        self, sent: dict[str, Any], registers: merge.Registers, hidden: frozenset[str]
+    ) -> None:
+        for name, values in live_values(sent["kind"], registers, forked=self.forked).items():
             if name in hidden:
                 continue
             kept = [_without(value, hidden) for value in values[:MOST_VALUES]]

@@ -35,7 +35,7 @@ def forked_dots(connection: sa.Connection) -> frozenset[str]:
 
 
 def current_dots(
-    registers: merge.Registers, kind: str, register: str, forked: frozenset[str] = frozenset()
+    registers: merge.Registers, kind: str, *, register: str, forked: frozenset[str] = frozenset()
 ) -> list[str]:
     """The dots of the live values of one register: the `par` of whoever has seen them all."""
     writes = registers.get(register, [])
@@ -43,9 +43,9 @@ def current_dots(
 
 
 def live_values(
-    kind: str, registers: merge.Registers, forked: frozenset[str]
+    kind: str, registers: merge.Registers, *, forked: frozenset[str]
 ) -> dict[str, list[dict[str, Any]]]:
-    """The registers on which several values stand, each value with its dot, evidence and author (the row's `conflict`)."""
+    """The registers on which several values stand: each value with dot, evidence, author (the row's `conflict`)."""
     found: dict[str, list[dict[str, Any]]] = {}
     for name, writes in registers.items():
         register = register_of(kind, name)
@@ -58,7 +58,7 @@ def live_values(
 
 
 def history(connection: sa.Connection, kind: str, row: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Per register every value ever written: who, when, on which device, with which evidence, and whether it still stands."""
+    """Per register every value ever written: who, when, on which device, with which evidence, does it still stand."""
     registers = registers_of(connection, kind, row)
     forked = forked_dots(connection)
     received = _received(connection, {w.dot for writes in registers.values() for w in writes})

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import orjson
 import sqlalchemy as sa
 from backports import zstd
 
-from app.ledger.tables import admitted, batch, device, node, origin
+from app.ledger.senders import roles_of
+from app.ledger.tables import batch, origin
 from sync import merge
 from sync.protocol import Line, dot, read_batch
 
@@ -46,25 +47,44 @@ class StoredLine:
 def lines_at(
     connection: sa.Connection, places: Iterable[tuple[int, int]]
 ) -> dict[tuple[int, int], list[StoredLine]]:
-    """The stored lines at (origin, n); two where the dot is forked. One statement, each batch decoded once."""
-    wanted: dict[int, set[int]] = {}
-    for local, n in places:
-        wanted.setdefault(local, set()).add(n)
+    """The stored lines at (origin, n); several where the dot is forked. Two statements, each batch decoded once."""
+    wanted: dict[int, list[int]] = {}
+    for local, n in sorted(set(places)):
+        wanted.setdefault(local, []).append(n)
+    spans = _spans(connection, wanted)
+    query = (
+        sa.select(batch.c.origin, batch.c.content, batch.c.received_at, origin.c.dev, origin.c.ep)
+        .join(origin, origin.c.id == batch.c.origin)
+        .where(batch.c.id.in_(spans))
+        .order_by(batch.c.id)
+    )
     found: dict[tuple[int, int], list[StoredLine]] = {}
-    for local, numbers in wanted.items():
-        within = sa.or_(*(sa.and_(batch.c.from_n <= n, batch.c.to_n >= n) for n in sorted(numbers)))
-        query = (
-            sa.select(batch.c.content, batch.c.received_at, batch.c.sha256, origin.c.dev, origin.c.ep)
-            .join(origin, origin.c.id == batch.c.origin)
-            .where(batch.c.origin == local, within)
-            .order_by(batch.c.id)
-        )
-        for row in connection.execute(query):
-            held = read_batch(decompress(row.content))
-            for line in held.lines:
-                if line.n in numbers:
-                    stored = StoredLine(line, row.dev, row.ep, held.header.by, row.received_at)
-                    found.setdefault((local, line.n), []).append(stored)
+    for row in connection.execute(query) if spans else ():
+        numbers = set(wanted[row.origin])
+        held = read_batch(decompress(row.content))
+        for line in held.lines:
+            if line.n in numbers:
+                stored = StoredLine(line, row.dev, row.ep, held.header.by, row.received_at)
+                found.setdefault((row.origin, line.n), []).append(stored)
+    return found
+
+
+def _spans(connection: sa.Connection, wanted: Mapping[int, list[int]]) -> list[int]:
+    """The batches that hold any of these sorted numbers of each origin."""
+    if not wanted:
+        return []
+    columns = (batch.c.id, batch.c.origin, batch.c.from_n, batch.c.to_n)
+    query = sa.select(*columns).where(
+        batch.c.origin.in_(wanted),
+        batch.c.to_n >= min(numbers[0] for numbers in wanted.values()),
+        batch.c.from_n <= max(numbers[-1] for numbers in wanted.values()),
+    )
+    found = []
+    for row in connection.execute(query):
+        numbers = wanted[row.origin]
+        at = bisect_left(numbers, row.from_n)
+        if at < len(numbers) and numbers[at] <= row.to_n:
+            found.append(row.id)
     return found
 
 
@@ -94,15 +114,3 @@ def creation_writes(
                 )
         found[kind, identity] = registers
     return found
-
-
-def roles_of(connection: sa.Connection, devs: Iterable[str]) -> dict[str, str]:
-    """The role of each device's grant; the server's own device has the role of its kind."""
-    wanted = set(devs)
-    own = connection.execute(sa.select(node.c.dev, node.c.kind)).one()
-    rows = connection.execute(sa.select(device.c.id, device.c.role).where(device.c.id.in_(wanted)))
-    taken = connection.execute(sa.select(admitted.c.dev, admitted.c.claims).where(admitted.c.dev.in_(wanted)))
-    roles = {row.dev: str(orjson.loads(row.claims)["role"]) for row in taken}
-    roles.update((row.id, row.role or "agent") for row in rows)
-    roles[own.dev] = "province" if own.kind in ("province", "both") else "node"
-    return {dev: roles.get(dev, "agent") for dev in wanted}

@@ -1,5 +1,5 @@
-"""How the folded state of one kind becomes rows: which table, which area, which derived columns. No rule of any kind
-stands here; packages describe their kinds with a Projection and main.py hands them to the door."""
+"""How the folded state of a kind becomes rows: which table, which area, which derived columns. No rule of any one kind
+stands here; packages describe their kinds with a Projection and main.py hands them to the door in a Registry."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import orjson
 import sqlalchemy as sa
 
+from app.ledger.tables import other
 from sync.catalogue import CATALOGUE, checker
 
 Values = Mapping[str, Any]
@@ -34,18 +35,14 @@ class Cell(Protocol):
     ) -> Iterable[tuple[str, tuple[Any, ...], int]]: ...
 
 
-def no_cells(kind: str, values: Values, area: str) -> Iterable[tuple[str, tuple[Any, ...], int]]:
-    """Counts nothing."""
-    return ()
-
-
 @dataclass(frozen=True)
 class Projection:
     """One kind of entity and its register table.
 
-    `area(values, commune of the writer's grant)` gives the area code or None (the fallback of that commune then); with `follows` the area is that of the entity
-    named by this field, of kind `followed`. `derived` names columns computed from the values. `yielding` names a unique
-    derived column that a later row gives up (NULL, listed as a conflict) when an earlier one holds the same value.
+    `area(values, commune of the writer's grant)` gives the area code or None (the fallback of that commune then); with
+    `follows` the area is that of the entity named by this field, of kind `followed`. `derived` names columns computed
+    from the values. `yielding` names a unique derived column that a later row gives up (NULL; both rows are listed)
+    when an earlier one holds the same value. Columns of a `final` kind stay as first written.
     """
 
     kind: str
@@ -74,6 +71,7 @@ class Shape:
         self.derived = tuple((name, derived[name]) for name in self.columns if name in derived)
         self._checks = {f: checker(self.kind, f, codes) for f in self.fields}
         self._json = frozenset(f for f in self.fields if catalogued[f].type in JSON_TYPES)
+        self._whole = tuple(at for at, f in enumerate(self.fields) if catalogued[f].type == "int")
         unplaced = set(self.columns) - set(self.fields) - set(SYSTEM) - {"id"} - set(derived)
         if unplaced:
             raise ValueError(f"{self.table.name}: columns without a source: {sorted(unplaced)}")
@@ -93,7 +91,7 @@ class Shape:
                 extra[name] = value
         return clean, extra
 
-    def row(self, identity: str, clean: Values, extra: Values, system: tuple[Any, ...]) -> tuple[Any, ...]:
+    def row(self, identity: str, clean: Values, *, extra: Values, system: tuple[Any, ...]) -> tuple[Any, ...]:
         """The tuple for the table, in the order of its columns; `system` = origin, n, area, seq, rev, registers."""
         get = clean.get
         if self._json:
@@ -103,6 +101,11 @@ class Shape:
             ]
         else:
             body = [get(f) for f in self.fields]
+        for at in self._whole:
+            # 5.0 is 5 to the merge, but not to COPY into an integer column.
+            value = body[at]
+            if type(value) is float:
+                body[at] = int(value)
         head = [identity, *body, orjson.dumps(extra).decode() if extra else None, *system]
         head.extend(compute(clean) for _, compute in self.derived)
         return tuple(head)
@@ -133,3 +136,27 @@ class Shape:
     def doubtful(self, row: Mapping[str, Any]) -> list[str]:
         """Known fields whose value is kept but not believed."""
         return [f for f in orjson.loads(row["extra"]) if f in self._checks] if row["extra"] else []
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All kinds the server keeps in tables, what they count for, and the rollup tables the cells go to."""
+
+    shapes: dict[str, Shape]
+    cells: Cell
+    rollups: Mapping[str, sa.Table]
+    codes: Mapping[str, frozenset[str]]
+
+    def shape(self, kind: str) -> Shape:
+        """The shape of a kind; an unknown kind has no table of its own and lives in `other`."""
+        found = self.shapes.get(kind)
+        if found is None:
+            name = short(kind)
+            found = Shape(
+                Projection(kind, other, derived={"kind": lambda _values: name}), self.codes, kind=kind
+            )
+        return found
+
+    def followers(self, kind: str) -> list[Shape]:
+        """Shapes whose area is that of an entity of this kind."""
+        return [s for s in self.shapes.values() if s.projection.followed == kind]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from backports import zstd
 from app.clock import moment, stamp
 from app.errors import Problem, problem
 from app.ledger.bundle import Record, read_bundle, write_bundle
-from app.ledger.door import Door, Envelope
+from app.ledger.door import Door
+from app.ledger.keeping import Envelope
 from app.ledger.lines import decompress
 from app.ledger.senders import admit
 from app.ledger.tables import batch, device, node
@@ -38,6 +40,9 @@ NOT_THE_PROVINCE = problem(
     "Vérifiez l'adresse et l'empreinte de la province.",
 )
 LEVEL = 6
+MOST_BATCHES = 200
+# Stored batches are compressed; a bundle's size is meant before compression.
+TYPICAL_RATIO = 6
 log = structlog.get_logger("relay")
 
 
@@ -70,13 +75,13 @@ def accept_bundle(door: Door, data: bytes) -> bytes:
         for record in read_bundle(data):
             try:
                 if record.type == "grant":
-                    admit(connection, door.standing, record.body.decode())
-                elif record.type == "batch" and record.signature:
-                    envelopes.append(door.verify(connection, record.body, record.signature, record.grant))
+                    admit(connection, door.standing, record.body.decode(errors="replace"))
+                elif record.type == "batch":
+                    signature = record.signature or ""
+                    envelopes.append(door.verify(connection, record.body, signature, grant=record.grant))
             except Problem as refused:
-                answers.append(Record("problem", orjson.dumps(refused.body())))
-            except UnicodeDecodeError:
-                return write_bundle(answers)
+                named = {"sha256": hashlib.sha256(record.body).hexdigest()}
+                answers.append(Record("problem", orjson.dumps(refused.body() | named)))
         receipts = door.accept_many(connection, envelopes)
     answers += [Record("receipt", receipt.text.encode(), receipt.signature) for receipt in receipts]
     return write_bundle(answers)
@@ -86,7 +91,7 @@ def accept_bundle(door: Door, data: bytes) -> bytes:
 
 
 def join(door: Door, *, url: str, code: str, province: str, client: httpx.Client) -> None:
-    """Enrol this commune at the province whose key has this thumbprint. Raises Problems of this module or the province's."""
+    """Enrol this commune at the province whose key has this thumbprint. Raises Problems, its own or ours."""
     url = url.rstrip("/")
     hello = _ask(client, "GET", f"{url}/sync/v1/hello").json()
     identity = door.identity
@@ -130,22 +135,22 @@ def join(door: Door, *, url: str, code: str, province: str, client: httpx.Client
 def relay_all(
     door: Door, client: httpx.Client, *, most_bytes: int, told: Callable[[Relayed], None] | None = None
 ) -> Relayed:
-    """Send everything the province has not receipted, oldest first. Raises `upstream_unreachable`, `upstream_refused`."""
+    """Send everything the province has not receipted, oldest first, each batch once.
+
+    Raises `upstream_unreachable`, `upstream_refused`, `not_the_province`.
+    """
     done = Relayed()
     _read_clock(door, client)
-    while True:
-        step = _relay_some(door, client, most_bytes)
-        done += step
+    last = 0
+    while rows := _unsettled(door, most_bytes, after=last):
+        done += _relay_some(door, client, rows)
+        last = rows[-1].id
         if told is not None:
             told(done)
-        if not step.receipts:
-            return done
+    return done
 
 
-def _relay_some(door: Door, client: httpx.Client, most_bytes: int) -> Relayed:
-    rows = _unsettled(door, most_bytes)
-    if not rows:
-        return Relayed()
+def _relay_some(door: Door, client: httpx.Client, rows: list[Any]) -> Relayed:
     body = zstd.compress(write_bundle(_records(door, rows)), LEVEL)
     headers = {"Content-Encoding": "zstd", "Content-Type": "application/octet-stream"}
     url = f"{door.standing.upstream_url}/sync/v1/bundles"
@@ -154,17 +159,18 @@ def _relay_some(door: Door, client: httpx.Client, most_bytes: int) -> Relayed:
     return Relayed(len(rows), kept, len(body) + len(answer), refused)
 
 
-def _unsettled(door: Door, most_bytes: int) -> list[Any]:
+def _unsettled(door: Door, most_bytes: int, *, after: int) -> list[Any]:
     with door.database.read() as connection:
         query = (
             sa.select(batch.c.id, batch.c.dev, batch.c.sha256, batch.c.signature, batch.c.content)
-            .where(batch.c.province_receipt.is_(None))
+            .where(batch.c.province_receipt.is_(None), batch.c.id > after)
             .order_by(batch.c.id)
-            .limit(200)
+            .limit(MOST_BATCHES)
         )
-        rows, size = [], 0
+        rows: list[Any] = []
+        size = 0
         for row in connection.execute(query):
-            size += len(row.content) * 6
+            size += len(row.content) * TYPICAL_RATIO
             if rows and size > most_bytes:
                 break
             rows.append(row)
@@ -202,7 +208,8 @@ def _keep_receipts(door: Door, answer: bytes, expected: set[str]) -> tuple[int, 
             raise NOT_THE_PROVINCE() from error
         sha256 = orjson.loads(record.body)["sha256"]
         if sha256 in expected:
-            kept.append({"b_sha": sha256, "b_receipt": record.body.decode(), "b_signature": record.signature or ""})
+            text, signature = record.body.decode(), record.signature or ""
+            kept.append({"b_sha": sha256, "b_receipt": text, "b_signature": signature})
     if kept:
         with door.database.write() as connection:
             connection.execute(
@@ -243,7 +250,7 @@ def _ask(client: httpx.Client, method: str, url: str, **options: Any) -> httpx.R
 
 
 class Relay(threading.Thread):
-    """The relay of a running commune server: every `pause` seconds, twice as long after each failure up to 10 minutes."""
+    """The relay of a running commune server: every `pause` seconds, twice as long after a failure, up to 10 minutes."""
 
     LONGEST = 600.0
 

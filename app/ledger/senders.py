@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
 
+from app.clock import moment
 from app.errors import problem
-from app.ledger.node import Standing
+from app.ledger.node import Standing, read_standing
 from app.ledger.tables import admitted, device
+from sync.catalogue import is_uuid4
 from sync.seal import BadSignature, PublicKey, check_grant
 
 GRANT_REQUIRED = problem(
@@ -55,20 +58,58 @@ class Sender:
         return None
 
 
-def sender_of(connection: sa.Connection, dev: str) -> Sender | None:
-    """The device as enrolled here, relayed here, or admitted before on its grant; None when this server never heard of it."""
-    row = connection.execute(sa.select(device).where(device.c.id == dev)).mappings().one_or_none()
-    if row is not None and row["key"]:
-        areas = tuple(orjson.loads(row["areas"])) if row["areas"] else ()
-        key = PublicKey.from_jwk(orjson.loads(row["key"]))
-        return Sender(
-            dev, key, row["role"] or "agent", row["agent"] or "", areas, row["expires"] or "", row["grant"]
-        )
-    grant = connection.execute(sa.select(admitted.c.claims).where(admitted.c.dev == dev)).scalar()
-    return from_claims(orjson.loads(grant)) if grant else None
+@lru_cache(maxsize=1 << 12)
+def _claims(grant: str, province: str) -> Mapping[str, Any] | None:
+    try:
+        claims = check_grant(grant, province)
+    except BadSignature:
+        return None
+    return claims if _is_complete(claims) else None
 
 
-def from_claims(claims: dict[str, Any], grant: str | None = None) -> Sender:
+def senders_of(connection: sa.Connection, devs: Collection[str], *, standing: Standing) -> dict[str, Sender]:
+    """The devices enrolled here, relayed here, or admitted before: each as its own grant says, if that chains.
+
+    The columns of `device` are not believed: another commune's server may have written them.
+    """
+    known = {dev for dev in devs if is_uuid4(dev)}
+    if not known or standing.province is None:
+        return {}
+    relayed = sa.select(device.c.id, device.c.grant).where(device.c.id.in_(known))
+    taken = sa.select(admitted.c.dev, admitted.c.grant).where(admitted.c.dev.in_(known))
+    found: dict[str, Sender] = {}
+    for dev, grant in [*connection.execute(taken), *connection.execute(relayed)]:
+        claims = _claims(grant, standing.province) if grant else None
+        if claims is not None and claims["dev"] == dev:
+            found[dev] = from_claims(claims, grant)
+    return found
+
+
+def sender_of(connection: sa.Connection, dev: str, *, standing: Standing) -> Sender | None:
+    """One device; None when this server never heard of it or its grant does not chain to the province."""
+    return senders_of(connection, [dev], standing=standing).get(dev)
+
+
+def homes_of(
+    connection: sa.Connection, devs: Collection[str], *, commune_of: Callable[[str], str | None]
+) -> dict[str, str | None]:
+    """The commune of each device's grant, of this server itself too; None where it has none."""
+    standing = read_standing(connection)
+    senders = senders_of(connection, devs, standing=standing)
+    homes = {dev: sender.commune(commune_of) for dev, sender in senders.items()}
+    homes[standing.dev] = standing.commune
+    return {dev: homes.get(dev) for dev in devs}
+
+
+def roles_of(connection: sa.Connection, devs: Collection[str]) -> dict[str, str]:
+    """The role of each device's grant; the server's own device has the role of its kind."""
+    standing = read_standing(connection)
+    roles = {dev: s.role for dev, s in senders_of(connection, devs, standing=standing).items()}
+    roles[standing.dev] = standing.role
+    return {dev: roles.get(dev, "agent") for dev in devs}
+
+
+def from_claims(claims: Mapping[str, Any], grant: str | None = None) -> Sender:
     """A sender from the verified payload of a grant."""
     return Sender(
         claims["dev"],
@@ -82,18 +123,40 @@ def from_claims(claims: dict[str, Any], grant: str | None = None) -> Sender:
 
 
 def admit(connection: sa.Connection, standing: Standing, grant: str, *, dev: str | None = None) -> Sender:
-    """Take a device this server does not know on a grant that chains to the province; raises `unknown_device` otherwise."""
+    """Take a device this server does not know on a grant that chains to the province; else raises `unknown_device`."""
     if standing.province is None:
         raise GRANT_REFUSED("Ce serveur n'est rattaché à aucune province.")
-    try:
-        claims = check_grant(grant, standing.province)
-    except BadSignature as error:
-        raise GRANT_REFUSED() from error
+    claims = _claims(grant, standing.province)
+    if claims is None:
+        raise GRANT_REFUSED()
     if dev is not None and claims["dev"] != dev:
         raise GRANT_REFUSED("L'autorisation appartient à un autre appareil.")
-    known = connection.execute(sa.select(admitted.c.dev).where(admitted.c.dev == claims["dev"])).scalar()
-    if known is None:
-        connection.execute(
-            admitted.insert().values(dev=claims["dev"], grant=grant, claims=orjson.dumps(claims).decode())
-        )
+    values = {"dev": claims["dev"], "grant": grant, "claims": orjson.dumps(claims).decode()}
+    # Two batches of a new device may bring its grant at the same moment.
+    connection.execute(_ADMIT, values)
     return from_claims(claims, grant)
+
+
+_ADMIT = sa.text(
+    'INSERT INTO admitted (dev, "grant", claims) VALUES (:dev, :grant, :claims) ON CONFLICT (dev) DO NOTHING'
+)
+
+
+def _is_complete(claims: Mapping[str, Any]) -> bool:
+    """Whether a grant that chains also names what this server needs of it."""
+    areas = claims.get("areas")
+    texts = (claims.get("agent"), claims.get("expires"))
+    return (
+        is_uuid4(claims["dev"])
+        and isinstance(areas, list)
+        and all(isinstance(each, str) for each in (*areas, *texts))
+        and _is_moment(str(claims["expires"]))
+    )
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        moment(text)
+    except ValueError:
+        return False
+    return True

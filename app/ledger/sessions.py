@@ -1,4 +1,4 @@
-"""Sessions of devices: the nonce of `hello`, the signed assertion, the bearer token. Officers' sessions are in app.access."""
+"""Sessions of devices: the nonce of `hello`, the signed assertion, the bearer token. Officers' are in app.access."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 from app.clock import moment, stamp
@@ -66,7 +67,7 @@ def make_nonce(door: Door, at: datetime) -> str:
 
 def _check_nonce(connection: sa.Connection, door: Door, nonce: object, at: datetime) -> None:
     try:
-        raw = base64.urlsafe_b64decode(str(nonce) + "=" * (-len(str(nonce)) % 4))
+        raw = base64.b64decode(str(nonce) + "=" * (-len(str(nonce)) % 4), altchars=b"-_", validate=True)
     except ValueError as error:
         raise BAD_ASSERTION() from error
     body, seal = raw[:16], raw[16:]
@@ -77,13 +78,15 @@ def _check_nonce(connection: sa.Connection, door: Door, nonce: object, at: datet
         raise BAD_ASSERTION("Le nonce a plus de cinq minutes.")
     now = stamp(at)
     connection.execute(used_nonce.delete().where(used_nonce.c.expires_at < now))
-    if connection.execute(sa.select(used_nonce.c.nonce).where(used_nonce.c.nonce == str(nonce))).scalar():
+    # By its bytes, since base64 can spell them in several ways; two calls may bring it at the same moment.
+    values = {"nonce": raw.hex(), "until": stamp(at + timedelta(minutes=2 * NONCE_MINUTES))}
+    if connection.execute(_USE_NONCE, values).one_or_none() is None:
         raise BAD_ASSERTION("Ce nonce a déjà servi.")
-    connection.execute(
-        used_nonce.insert().values(
-            nonce=str(nonce), expires_at=stamp(at + timedelta(minutes=2 * NONCE_MINUTES))
-        )
-    )
+
+
+_USE_NONCE = sa.text(
+    "INSERT INTO used_nonce (nonce, expires_at) VALUES (:nonce, :until) ON CONFLICT (nonce) DO NOTHING RETURNING nonce"
+)
 
 
 def open_session(
@@ -92,7 +95,7 @@ def open_session(
     """A session for the device that signed {dev, aud, nonce}. Raises `bad_assertion`, `grant_expired`, `revoked`."""
     try:
         claimed = peek(assertion)[1]
-        sender = sender_of(connection, str(claimed.get("dev")))
+        sender = sender_of(connection, str(claimed.get("dev")), standing=door.standing)
         if sender is None:
             raise BAD_ASSERTION("Appareil inconnu de ce serveur.")
         claims = verify_compact(sender.public, assertion, kid=sender.dev, typ="session")
@@ -102,7 +105,7 @@ def open_session(
         raise BAD_ASSERTION("L'assertion est faite pour un autre nœud.")
     _check_nonce(connection, door, claims.get("nonce"), at)
     row = connection.execute(sa.select(device).where(device.c.id == sender.dev)).mappings().one_or_none()
-    if row is not None and row["revoked"]:
+    if row is not None and _is_revoked(row["revoked"]):
         raise REVOKED()
     if sender.expires and moment(sender.expires) < at:
         raise GRANT_EXPIRED()
@@ -140,18 +143,29 @@ def _renewed(
         node_cert=door.standing.node_cert,
     )
     registers = registers_of(connection, "device", row)
-    par = {name: current_dots(registers, "device", name) for name in ("grant", "expires")}
+    par = {name: current_dots(registers, "device", register=name) for name in ("grant", "expires")}
     renewal = {"kind": "device", "id": sender.dev, "set": {"grant": grant, "expires": expires}, "par": par}
     door.write(connection, [renewal], by=sender.agent)
     return grant
 
 
-def session_device(connection: sa.Connection, token: str, *, at: datetime) -> Sender | None:
-    """The device behind a bearer token; None for an unknown or ended one."""
-    dev = connection.execute(
-        sa.select(device_session.c.dev).where(
+def session_device(connection: sa.Connection, door: Door, token: str, *, at: datetime) -> Sender | None:
+    """The device behind a bearer token; None for an unknown or ended one. Raises `revoked`."""
+    query = (
+        sa.select(device_session.c.dev, device.c.revoked)
+        .outerjoin(device, device.c.id == device_session.c.dev)
+        .where(
             device_session.c.token_hash == hashlib.sha256(token.encode()).hexdigest(),
             device_session.c.expires_at > stamp(at),
         )
-    ).scalar()
-    return sender_of(connection, dev) if dev else None
+    )
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    if _is_revoked(row.revoked):
+        raise REVOKED()
+    return sender_of(connection, row.dev, standing=door.standing)
+
+
+def _is_revoked(stored: str | None) -> bool:
+    return stored is not None and bool(orjson.loads(stored))

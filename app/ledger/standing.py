@@ -69,11 +69,8 @@ def devices(
     devs = [row["id"] for row in rows]
     ranges = _ranges(connection, devs)
     settled = _settled(connection, devs, province=door.standing.is_province)
-    forks = dict(
-        connection.execute(
-            sa.select(fork.c.dev, sa.func.count()).where(fork.c.dev.in_(devs)).group_by(fork.c.dev)
-        ).tuples()
-    )
+    counted = sa.select(fork.c.dev, sa.func.count()).where(fork.c.dev.in_(devs)).group_by(fork.c.dev)
+    forks: dict[str, int] = dict(connection.execute(counted).all())
     limit = now - timedelta(days=SILENT_DAYS)
     found = []
     for row in rows:
@@ -119,10 +116,10 @@ def _settled(connection: sa.Connection, devs: list[str], *, province: bool) -> d
     )
     if not province:
         query = query.where(batch.c.province_receipt.is_not(None))
-    return {dev: int(count or 0) for dev, count in connection.execute(query.group_by(batch.c.dev)).tuples()}
+    return {dev: int(count or 0) for dev, count in connection.execute(query.group_by(batch.c.dev))}
 
 
 def ranges_of(connection: sa.Connection, dev: str) -> dict[str, dict[str, Any]]:
-    """What this node holds of one device, by epoch: `{"through": n, "holes": [[a, b]]}` (never a permission to delete)."""
+    """What this node holds of one device, by epoch: `{"through": n, "holes": [[a, b]]}`; no permission to delete."""
     epochs = _ranges(connection, [dev]).get(dev, {})
     return {ep: {"through": each.through, "holes": each.holes()} for ep, each in epochs.items()}

@@ -83,7 +83,7 @@ departure = sa.Table(
     sa.Column("area", sa.Integer, sa.ForeignKey("area.id"), primary_key=True),
     sa.Column("seq", sa.BigInteger, primary_key=True),
     sa.Column("id", Id, primary_key=True),
-    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, primary_key=True),
     sa.Column("rev", sa.Integer, nullable=False),
 )
 
@@ -200,7 +200,7 @@ def system_columns() -> list[sa.Column[Any]]:
 
 
 def register_table(name: str, *columns: sa.Column[Any] | sa.Index | sa.Constraint) -> sa.Table:
-    """A register table: id, the kind's fields under their protocol names, then the system columns and the feed's index."""
+    """A register table: id, the fields under their protocol names, then the system columns and the feed's index."""
     fields = [c for c in columns if isinstance(c, sa.Column)]
     rest = [c for c in columns if not isinstance(c, sa.Column)]
     feed = sa.Index(f"ix_{name}_feed", "area", "seq", "id")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import orjson
 import sqlalchemy as sa
 
+from app.ledger.entry import Author, Entity, Entry
 from app.ledger.projection import short
 from app.ledger.tables import conflict, origin, waiting
 from sync import merge
@@ -15,107 +16,133 @@ from sync.catalogue import register_of
 from sync.ledger import Ranges
 from sync.protocol import absolute, dot, parse_dot
 
-if TYPE_CHECKING:
-    from app.ledger.fold import Author, Entry
-
-Entity = tuple[str, str]
-DECIDE = "decide"
+HEAVY, LIGHT = 1, 0
+CLOSED_BY_A_PERSON = ("decide", "fact")
+NOT_WRITTEN_DOWN, NO_PARENT = "entity_not_arrived", "parent_not_arrived"
 
 
-def conflicts_of(kind: str, registers: merge.Registers, forked: frozenset[str]) -> dict[str, int]:
+def conflicts_of(kind: str, registers: merge.Registers, *, forked: frozenset[str]) -> dict[str, int]:
     """The registers of an entity on which several values stand, with their legal weight (1 a person must decide)."""
     found: dict[str, int] = {}
     for name, writes in registers.items():
         if len(writes) > 1:
             register = register_of(kind, name)
             if merge.in_conflict(register, writes, forked):
-                found[name] = int(register.merge in (DECIDE, "fact"))
+                found[name] = HEAVY if register.merge in CLOSED_BY_A_PERSON else LIGHT
     return found
 
 
 def replace_conflicts(
     connection: sa.Connection,
     open_now: Mapping[Entity, Mapping[str, int]],
-    places: Mapping[Entity, int | None],
     *,
+    places: Mapping[Entity, int],
+    partly: Collection[Entity] = (),
     at: str,
 ) -> None:
-    """Make the list say `open_now` for these entities; a case that stays open keeps the day it was opened."""
+    """Make the list say `open_now` for these entities; a case that stays open keeps the day it was opened.
+
+    `places` are local area numbers. Of the entities in `partly` other cases than those given stay listed.
+    """
+    keys = {(short(kind), identity): (kind, identity) for kind, identity in open_now}
     ids = sorted({identity for _, identity in open_now})
-    held = connection.execute(
-        sa.select(conflict.c.kind, conflict.c.id, conflict.c.register, conflict.c.opened_at).where(
-            conflict.c.id.in_(ids)
-        )
-    ).all()
+    columns = (conflict.c.kind, conflict.c.id, conflict.c.register, conflict.c.opened_at)
+    held = connection.execute(sa.select(*columns).where(conflict.c.id.in_(ids))).all()
     opened = {(row.kind, row.id, row.register): row.opened_at for row in held}
-    kinds = {short(kind) for kind, _ in open_now}
-    if held:
-        connection.execute(conflict.delete().where(conflict.c.id.in_(ids), conflict.c.kind.in_(kinds)))
-    rows = []
-    for (kind, identity), registers in open_now.items():
-        for name, weight in registers.items():
-            key = (short(kind), identity, short(name))
-            rows.append(
-                {
-                    "kind": key[0],
-                    "id": identity,
-                    "register": key[2],
-                    "area": places[kind, identity],
-                    "weight": weight,
-                    "opened_at": opened.get(key, at),
-                }
-            )
+    wanted = {
+        (kind, identity, short(name)): weight
+        for (kind, identity), key in keys.items()
+        for name, weight in open_now[key].items()
+    }
+    closed = [
+        key for key in opened if (known := keys.get(key[:2])) and (known not in partly or key in wanted)
+    ]
+    if closed:
+        _delete(connection, closed)
+    rows = [
+        {
+            "kind": kind,
+            "id": identity,
+            "register": name,
+            "area": places[keys[kind, identity]],
+            "weight": weight,
+            "opened_at": opened.get((kind, identity, name), at),
+        }
+        for (kind, identity, name), weight in wanted.items()
+    ]
     if rows:
         connection.execute(conflict.insert(), rows)
 
 
+def _delete(connection: sa.Connection, keys: Iterable[tuple[str, str, str]]) -> None:
+    query = conflict.delete().where(
+        conflict.c.kind == sa.bindparam("of"),
+        conflict.c.id == sa.bindparam("entity"),
+        conflict.c.register == sa.bindparam("name"),
+    )
+    connection.execute(query, [{"of": kind, "entity": each, "name": name} for kind, each, name in keys])
+
+
 def list_waiting(
     connection: sa.Connection,
-    entries: Iterable[Entry],
+    entries: Collection[Entry],
+    *,
     author: Author,
     dispositions: Mapping[str, Any],
-    *,
     at: str,
-) -> set[int]:
-    """List operations that came before their entity or before a parent named in `par`; gives the numbers of the latter."""
+) -> dict[int, str]:
+    """List operations that came before their entity was written down or before a parent named in `par`.
+
+    Gives number → reason. What waited for an entity written down in this batch waits no more.
+    """
+    entries = [entry for entry in entries if entry.operations]
+    if not entries:
+        return {}
+    early = _not_written_down(connection, entries)
     rows: list[dict[str, Any]] = []
-    listed: set[int] = set()
-    arrived_entities: set[str] = set()
-    parents: list[tuple[Entry, int, str]] = []
+    listed: dict[int, str] = {}
+    parents: dict[tuple[int, str], Entry] = {}
     for entry in entries:
-        if any(operation.new for _, operation, _ in entry.operations):
-            arrived_entities.add(entry.id)
         for n, operation, _ in entry.operations:
-            if dispositions.get(str(n), {}).get("reason") == "entity_not_arrived":
-                rows.append(_waits(entry, author, n, short(entry.shape.kind), at))
+            if dispositions.get(str(n), {}).get("status") == "duplicate":
+                continue
+            if entry.key in early:
+                listed[n] = NOT_WRITTEN_DOWN
+                rows.append(_waits(entry, author, n=n, at=at))
             for named in operation.par.values():
-                parents.extend((entry, n, each) for each in absolute(named, author.dev, author.ep))
-    received = _received(connection, {parse_dot(each)[:2] for _, _, each in parents})
-    own = received.setdefault((author.dev, author.ep), Ranges()) if parents else Ranges()
-    own.add(author.first, author.last)
-    for entry, n, each in parents:
+                parents |= {(n, each): entry for each in absolute(named, author.dev, author.ep)}
+    for (n, each), entry in _missing(connection, parents, author=author):
+        listed.setdefault(n, NO_PARENT)
         dev, ep, number = parse_dot(each)
-        if number in received.get((dev, ep), Ranges()):
-            continue
-        listed.add(n)
-        rows.append(
-            _waits(entry, author, n, short(entry.shape.kind), at)
-            | {"awaited_dev": dev, "awaited_ep": ep, "awaited_n": number}
-        )
-    if arrived_entities:
-        connection.execute(
-            waiting.delete().where(
-                waiting.c.entity.in_(sorted(arrived_entities)), waiting.c.awaited_dev.is_(None)
-            )
-        )
+        awaited = {"awaited_dev": dev, "awaited_ep": ep, "awaited_n": number}
+        rows.append(_waits(entry, author, n=n, at=at) | awaited)
     if rows:
         connection.execute(waiting.insert(), rows)
     return listed
 
 
-def _waits(entry: Entry, author: Author, n: int, kind: str, at: str) -> dict[str, Any]:
+def _not_written_down(connection: sa.Connection, entries: Collection[Entry]) -> set[Entity]:
+    """The entities whose first operation is still missing; ends the waiting for those whose first is in this batch."""
+    arrived = {e.key for e in entries if any(operation.new for _, operation, _ in e.operations)}
+    query = sa.select(waiting.c.id, waiting.c.kind, waiting.c.entity).where(
+        waiting.c.entity.in_({e.id for e in entries}), waiting.c.awaited_dev.is_(None)
+    )
+    found = connection.execute(query).all()
+    awaited = {(row.kind, row.entity) for row in found}
+    ended = {(short(kind), identity) for kind, identity in arrived}
+    over = [row.id for row in found if (row.kind, row.entity) in ended]
+    if over:
+        connection.execute(waiting.delete().where(waiting.c.id.in_(over)))
     return {
-        "kind": kind,
+        e.key
+        for e in entries
+        if e.key not in arrived and (e.before is None or (short(e.shape.kind), e.id) in awaited)
+    }
+
+
+def _waits(entry: Entry, author: Author, *, n: int, at: str) -> dict[str, Any]:
+    return {
+        "kind": short(entry.shape.kind),
         "entity": entry.id,
         "dot": dot(author.dev, author.ep, n),
         "awaited_dev": None,
@@ -123,6 +150,19 @@ def _waits(entry: Entry, author: Author, n: int, kind: str, at: str) -> dict[str
         "awaited_n": None,
         "at": at,
     }
+
+
+def _missing(
+    connection: sa.Connection, parents: Mapping[tuple[int, str], Entry], *, author: Author
+) -> list[tuple[tuple[int, str], Entry]]:
+    received = _received(connection, {parse_dot(each)[:2] for _, each in parents})
+    received.setdefault((author.dev, author.ep), Ranges()).add(author.first, author.last)
+    found = []
+    for (n, each), entry in parents.items():
+        dev, ep, number = parse_dot(each)
+        if number not in received.get((dev, ep), Ranges()):
+            found.append(((n, each), entry))
+    return found
 
 
 def _received(connection: sa.Connection, wanted: set[tuple[str, int]]) -> dict[tuple[str, int], Ranges]:

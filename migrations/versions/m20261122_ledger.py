@@ -295,7 +295,7 @@ def _departure() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("rev", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["area"], ["area.id"], name=op.f("fk_departure_area")),
-        sa.PrimaryKeyConstraint("area", "seq", "id", name=op.f("pk_departure")),
+        sa.PrimaryKeyConstraint("area", "seq", "id", "kind", name=op.f("pk_departure")),
     )
 
 

@@ -1,0 +1,78 @@
+"""What a batch being folded consists of: who signed it, and the entities it touches. Folds and stores nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.ledger.projection import Shape, Values
+from sync import merge
+from sync.protocol import Operation
+
+Disposition = dict[str, Any]
+Entity = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who signed the batch being folded: device, epoch, local origin number, role and commune of the grant, and the
+    operation numbers the batch spans."""
+
+    dev: str
+    ep: int
+    origin: int
+    role: str
+    commune: str | None
+    by: str | None
+    first: int
+    last: int
+
+
+@dataclass(slots=True)
+class Entry:
+    """One entity this batch touches: its stored row if any, the operations, and the state after folding them.
+
+    `moved`: no operation of this batch is about it; it follows an entity that moved.
+    """
+
+    shape: Shape
+    id: str
+    operations: list[tuple[int, Operation, bytes]]
+    before: Mapping[str, Any] | None = None
+    registers: merge.Registers | None = None
+    clean: Values = field(default_factory=dict)
+    extra: Values = field(default_factory=dict)
+    area: str = ""
+    moved: bool = False
+
+    @property
+    def key(self) -> Entity:
+        """Kind and id."""
+        return self.shape.kind, self.id
+
+
+class Touched:
+    """The entities of one batch by kind and id: `creations` become rows of exactly one operation, nothing being known
+    of them here; `changes` are all others."""
+
+    __slots__ = ("changes", "creations")
+
+    def __init__(self) -> None:
+        self.creations: dict[str, dict[str, Entry]] = defaultdict(dict)
+        self.changes: dict[str, dict[str, Entry]] = defaultdict(dict)
+
+    def __iter__(self) -> Iterator[Entry]:
+        for group in (self.creations, self.changes):
+            for entries in group.values():
+                yield from entries.values()
+
+    def changed(self) -> Iterator[Entry]:
+        """The entities that are more than one new operation."""
+        for entries in self.changes.values():
+            yield from entries.values()
+
+    def find(self, kind: str, identity: str) -> Entry | None:
+        """The entry of an entity, None when this batch does not touch it."""
+        return self.creations[kind].get(identity) or self.changes[kind].get(identity)

@@ -1,0 +1,244 @@
+"""The sync calls of devices and servers over HTTP (protocol section 5). What they do stands beside their rules."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, Any, TypeVar
+
+import orjson
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.security import HTTPAuthorizationCredentials
+
+from app.access.permissions import BEARER, clock, database, device
+from app.access.permissions import settings as node_settings
+from app.clock import Clock, stamp
+from app.database import Database
+from app.errors import BUSY, Problem
+from app.ledger import enrolment, sessions
+from app.ledger.door import Door
+from app.ledger.feed import PAGE_BYTES, Feed, areas_of, read_positions
+from app.ledger.keeping import receipts_of
+from app.ledger.relay import accept_bundle
+from app.ledger.schemas import EnrolmentIn, EnrolmentOut, Hello, Receipt, SessionIn, SessionOut
+from app.ledger.senders import Sender
+from app.ledger.standing import ranges_of
+from app.settings import Settings
+from sync.protocol import BATCH_BYTES, BATCH_OPERATIONS, PROTOCOL_VERSION
+
+router = APIRouter(prefix="/sync/v1", tags=["Synchronisation"], dependencies=[Depends(device())])
+NDJSON = "application/x-ndjson"
+Store = Annotated[Database, Depends(database)]
+Now = Annotated[Clock, Depends(clock)]
+Config = Annotated[Settings, Depends(node_settings)]
+Answer = TypeVar("Answer")
+
+
+class Turnstile:
+    """How many batches are worked on at once, and how many may wait: the rest are told when to come again.
+
+    Threads of its own: those that serve everything else must not stand in line for the database's one writer.
+    """
+
+    def __init__(self, *, working: int, waiting: int) -> None:
+        self._room = threading.BoundedSemaphore(working + waiting)
+        self._workers = ThreadPoolExecutor(working, thread_name_prefix="door")
+
+    async def turn(self, work: Callable[[], Answer]) -> Answer:
+        """Do `work` on a thread when its turn comes; raise `busy` (503, Retry-After) when the queue is full."""
+        if not self._room.acquire(blocking=False):
+            raise BUSY(headers={"Retry-After": "5"})
+        future = self._workers.submit(work)
+        future.add_done_callback(lambda _done: self._room.release())
+        return await asyncio.wrap_future(future)
+
+    def close(self) -> None:
+        """End the threads when their work is done."""
+        self._workers.shutdown()
+
+
+def the_door(request: Request) -> Door:
+    """The node's door (a FastAPI dependency)."""
+    found: Door = request.app.state.door
+    return found
+
+
+def turnstile(request: Request) -> Turnstile:
+    """The node's turnstile (a FastAPI dependency)."""
+    found: Turnstile = request.app.state.turnstile
+    return found
+
+
+TheDoor = Annotated[Door, Depends(the_door)]
+Turns = Annotated[Turnstile, Depends(turnstile)]
+
+
+def calling_device(
+    store: Store,
+    now: Now,
+    *,
+    door: TheDoor,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
+) -> Sender:
+    """The device behind the bearer token; raises `session_required` (401) or `revoked` (403)."""
+    if bearer is not None:
+        with store.read() as connection:
+            sender = sessions.session_device(connection, door, bearer.credentials, at=now.now())
+        if sender is not None:
+            return sender
+    raise sessions.SESSION_REQUIRED(headers={"WWW-Authenticate": "Bearer"})
+
+
+Caller = Annotated[Sender, Depends(calling_device)]
+
+
+@router.get("/hello", summary="Qui est ce serveur")
+def hello(door: TheDoor, now: Now, response: Response) -> Hello:
+    """Sans connexion, jamais mis en cache. `key` n'est qu'un indice : seul `node_cert` fait foi."""
+    response.headers["Cache-Control"] = "no-store"
+    standing, at = door.standing, now.now()
+    name = door.territory.commune_names.get(standing.commune or "", "Province de Kinshasa")
+    return Hello.model_validate(
+        {
+            "node": door.identity.dev,
+            "kind": standing.kind,
+            "name": name,
+            "time": stamp(at),
+            "protocols": [PROTOCOL_VERSION],
+            "feed": door.identity.feed,
+            "key": door.identity.key.public.jwk(),
+            "node_cert": standing.node_cert,
+            "nonce": sessions.make_nonce(door, at),
+            "advice": {"batch_bytes": BATCH_BYTES, "batch_operations": BATCH_OPERATIONS},
+            "demo": standing.demo,
+        }
+    )
+
+
+@router.post("/enrolments", status_code=201, summary="Enrôler un appareil")
+def enrol(body: EnrolmentIn, door: TheDoor, store: Store, *, now: Now, settings: Config) -> EnrolmentOut:
+    """Code d'invitation et preuve contre une autorisation ; le même code avec la même clé donne la même réponse."""
+    asked = enrolment.Request(body.code, body.public_key, body.name, body.proof, body.dev, body.demo)
+    try:
+        with store.write() as connection:
+            answer = enrolment.enrol(
+                connection,
+                door,
+                asked,
+                at=now.now(),
+                grant_days=settings.grant_days,
+                tries=settings.invitation_tries,
+            )
+    except Problem as refused:
+        if refused.type is enrolment.BAD_PROOF:
+            with store.write() as connection:
+                enrolment.count_try(connection, body.code)
+        raise
+    return EnrolmentOut.model_validate(answer)
+
+
+@router.post(
+    "/batches",
+    summary="Envoyer un lot scellé",
+    response_model=Receipt,
+    openapi_extra={"requestBody": {"required": True, "content": {NDJSON: {"schema": {"type": "string"}}}}},
+)
+async def push(
+    request: Request,
+    door: TheDoor,
+    turns: Turns,
+    batch_signature: Annotated[
+        str, Header(description="<en-tête>..<signature> (JWS détaché, typ batch).")
+    ] = "",
+    device_grant: Annotated[str, Header(description="Autorisation, si le serveur la demande.")] = "",
+) -> Response:
+    """Dès que la signature est bonne, la réponse est un reçu, enregistré avant d'être envoyé."""
+    data = await request.body()
+
+    receipt = await turns.turn(lambda: door.accept(data, batch_signature, grant=device_grant or None))
+    headers = {"Receipt-Signature": receipt.signature}
+    return Response(receipt.text, media_type="application/json", headers=headers)
+
+
+@router.post("/sessions", status_code=201, summary="Ouvrir la session d'un appareil")
+def open_session(body: SessionIn, door: TheDoor, store: Store, *, now: Now, settings: Config) -> SessionOut:
+    """L'appareil signe {dev, aud, nonce} ; le nonce de `hello` ne sert qu'une fois."""
+    with store.write() as connection:
+        opened = sessions.open_session(
+            connection,
+            door,
+            body.assertion,
+            at=now.now(),
+            minutes=settings.device_session_minutes,
+            grant_days=settings.grant_days,
+        )
+    return SessionOut(token=opened.token, expires_in=opened.expires_in, grant=opened.grant)
+
+
+@router.get("/status", summary="Ce que ce serveur a reçu de l'appareil")
+def device_status(sender: Caller, store: Store) -> dict[str, Any]:
+    """Par époque : reçu sans trou jusqu'à `through`, et les trous. Jamais une permission d'effacer."""
+    with store.read() as connection:
+        return ranges_of(connection, sender.dev)
+
+
+@router.get("/changes", summary="Les fiches des zones de l'appareil", response_class=Response)
+def changes(
+    sender: Caller,
+    store: Store,
+    door: TheDoor,
+    after: Annotated[
+        list[str] | None, Query(max_length=500, description="<zone>:<position>, une par zone.")
+    ] = None,
+    limit_bytes: Annotated[int, Query(ge=1, description="Taille voulue de la page.")] = PAGE_BYTES,
+) -> Response:
+    """NDJSON ; la dernière ligne porte `after`, `more`, `feed` et `have`. 409 `feed_changed` après une restauration."""
+    with store.read() as connection:
+        granted = areas_of(sender, door.areas, communes=door.territory.communes)
+        positions = read_positions(after or [], granted)
+        lines = b"".join(Feed(connection, door, sender).page(positions, limit_bytes))
+    return Response(lines, media_type=NDJSON, headers={"Cache-Control": "no-store"})
+
+
+@router.get("/receipts", summary="Les reçus des lots de l'appareil", response_class=Response)
+def receipts(
+    sender: Caller,
+    store: Store,
+    ep: Annotated[int, Query(ge=0, lt=2**32, description="Époque.")],
+    from_: Annotated[int, Query(alias="from", ge=1, lt=2**53, description="Premier numéro d'opération.")] = 1,
+) -> Response:
+    """Reçus de ce serveur et de la province, transmis tels quels : `{"receipt": base64url, "signature"}` par ligne."""
+    with store.read() as connection:
+        found = receipts_of(connection, sender.dev, ep=ep, first=from_)
+    lines = [
+        orjson.dumps(
+            {
+                "receipt": base64.urlsafe_b64encode(each.text.encode()).rstrip(b"=").decode(),
+                "signature": each.signature,
+            }
+        )
+        for each in found
+    ]
+    return Response(b"".join(line + b"\n" for line in lines), media_type=NDJSON)
+
+
+@router.post(
+    "/bundles",
+    summary="Envoyer beaucoup de lots à la fois",
+    response_class=Response,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string"}}},
+        }
+    },
+)
+async def bundles(request: Request, door: TheDoor, turns: Turns) -> Response:
+    """De serveur à serveur, ou d'une clé USB : compte jusqu'au dernier enregistrement entier ; répond par les reçus."""
+    data = await request.body()
+
+    answer = await turns.turn(lambda: accept_bundle(door, data))
+    return Response(answer, media_type="application/octet-stream")

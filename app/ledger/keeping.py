@@ -1,0 +1,213 @@
+"""How batches are kept: their bytes, receipt and place in the device's chain, what was set aside, when a device last
+came. Nothing is folded here."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from app.ledger.entry import Disposition
+from app.ledger.lines import compress
+from app.ledger.node import Identity
+from app.ledger.senders import Sender
+from app.ledger.tables import batch, origin, quarantine
+from sync.ledger import Ranges
+from sync.protocol import Header, Line
+from sync.seal import sign_detached
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A receipt as sent: its JSON text and the detached signature over exactly these bytes."""
+
+    text: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A batch whose signature was verified, before anything is known of its content."""
+
+    sender: Sender
+    data: bytes
+    signature: str
+    sha256: str
+
+    @classmethod
+    def seal(cls, sender: Sender, data: bytes, *, signature: str) -> Envelope:
+        """Around verified bytes; the batch's identity is their SHA-256."""
+        return cls(sender, data, signature, hashlib.sha256(data).hexdigest())
+
+
+def make_receipt(
+    identity: Identity,
+    envelope: Envelope,
+    *,
+    header: Header | None,
+    dispositions: Mapping[str, Disposition],
+    at: str,
+) -> Receipt:
+    """Sign what this node decided about a batch; without a readable header it names no operations."""
+    said = {
+        "node": identity.dev,
+        "dev": envelope.sender.dev,
+        "ep": header.ep if header else None,
+        "from": header.from_ if header else None,
+        "to": header.to if header else None,
+        "sha256": envelope.sha256,
+        "received_at": at,
+        "dispositions": dispositions,
+    }
+    text = orjson.dumps(said)
+    return Receipt(text.decode(), sign_detached(identity.key, text, kid=identity.dev, typ="receipt"))
+
+
+def held_batch(connection: sa.Connection, sha256: str) -> tuple[bool, Receipt | None]:
+    """(is this batch held, its receipt): one this server wrote itself is held without a receipt."""
+    query = sa.select(batch.c.receipt, batch.c.receipt_signature).where(batch.c.sha256 == sha256)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return False, None
+    return True, Receipt(row.receipt, row.receipt_signature) if row.receipt else None
+
+
+def receipts_of(connection: sa.Connection, dev: str, *, ep: int, first: int) -> list[Receipt]:
+    """Receipts for batches of (dev, ep) that reach operation `first`, this server's and the province's, as signed.
+
+    Those for batches whose header could not be read are always among them: they are of no epoch.
+    """
+    columns = [batch.c[name] for name in ("from_n", "id", "receipt", "receipt_signature")]
+    columns += [batch.c.province_receipt, batch.c.province_signature]
+    sound = (
+        sa.select(*columns)
+        .join(origin, origin.c.id == batch.c.origin)
+        .where(origin.c.dev == dev, origin.c.ep == ep, batch.c.to_n >= first)
+    )
+    unreadable = sa.select(*columns).where(batch.c.origin.is_(None), batch.c.dev == dev)
+    rows = [*connection.execute(sound.order_by(batch.c.from_n, batch.c.id))]
+    rows += connection.execute(unreadable.order_by(batch.c.id))
+    return [
+        Receipt(text, signature)
+        for row in rows
+        for text, signature in ((row[2], row[3]), (row[4], row[5]))
+        if text
+    ]
+
+
+def origin_of(connection: sa.Connection, header: Header) -> tuple[int, Ranges]:
+    """The local number of (dev, ep), made at its first batch, and the operation numbers held of it."""
+    query = sa.select(origin.c.id, origin.c.ranges).where(
+        origin.c.dev == header.dev, origin.c.ep == header.ep
+    )
+    row = connection.execute(query).one_or_none()
+    if row is not None:
+        return row.id, Ranges.from_list(orjson.loads(row.ranges))
+    statement = origin.insert().values(dev=header.dev, ep=header.ep, ranges="[]").returning(origin.c.id)
+    return int(connection.execute(statement).scalar_one()), Ranges()
+
+
+def keep_ranges(connection: sa.Connection, local: int, ranges: Ranges) -> None:
+    """Store which operation numbers of an origin are held."""
+    text = orjson.dumps(ranges.to_list()).decode()
+    connection.execute(origin.update().where(origin.c.id == local).values(ranges=text))
+
+
+def keep_batch(
+    connection: sa.Connection,
+    envelope: Envelope,
+    *,
+    header: Header | None,
+    local: int | None,
+    at: str,
+    receipt: Receipt | None,
+) -> None:
+    """Store the signed bytes with their receipt and note the contact; flags a device whose chain does not fit."""
+    prev = header.prev if header and header.prev and _HASH.fullmatch(header.prev) else None
+    connection.execute(
+        batch.insert().values(
+            origin=local,
+            dev=envelope.sender.dev,
+            from_n=header.from_ if header else None,
+            to_n=header.to if header else None,
+            sha256=envelope.sha256,
+            prev=prev,
+            signature=envelope.signature,
+            content=compress(envelope.data),
+            received_at=at,
+            receipt=receipt.text if receipt else None,
+            receipt_signature=receipt.signature if receipt else None,
+        )
+    )
+    gap = header is not None and _breaks_chain(
+        connection, header, local=local, prev=prev, sha256=envelope.sha256
+    )
+    _note_contact(connection, envelope.sender.dev, at=at, gap=gap)
+
+
+def keep_own_receipt(connection: sa.Connection, sha256: str, receipt: Receipt) -> None:
+    """A batch this server wrote came back to it and was receipted."""
+    values = {"receipt": receipt.text, "receipt_signature": receipt.signature}
+    connection.execute(batch.update().where(batch.c.sha256 == sha256).values(values))
+
+
+def _breaks_chain(
+    connection: sa.Connection, header: Header, *, local: int | None, prev: str | None, sha256: str
+) -> bool:
+    """Whether the batch before names another hash than this one's `prev`, or the one after another `prev`."""
+    columns = (batch.c.from_n, batch.c.to_n, batch.c.sha256, batch.c.prev)
+    near = sa.select(*columns).where(batch.c.origin == local)
+    before = near.where(batch.c.from_n < header.from_).order_by(batch.c.from_n.desc()).limit(1)
+    after = near.where(batch.c.from_n == header.to + 1).limit(1)
+    both = sa.union_all(sa.select(before.subquery()), sa.select(after.subquery()))
+    for row in connection.execute(both):
+        if row.to_n == header.from_ - 1 and row.sha256 != prev:
+            return True
+        if row.from_n == header.to + 1 and row.prev != sha256:
+            return True
+    return False
+
+
+_CONTACT = sa.text(
+    "INSERT INTO device_contact (dev, last_contact, prev_gap) VALUES (:dev, :at, :gap) "
+    "ON CONFLICT (dev) DO UPDATE SET last_contact = excluded.last_contact, "
+    "prev_gap = device_contact.prev_gap OR excluded.prev_gap"
+)
+
+
+def _note_contact(connection: sa.Connection, dev: str, *, at: str, gap: bool) -> None:
+    connection.execute(_CONTACT, {"dev": dev, "at": at, "gap": gap})
+
+
+def set_aside(
+    connection: sa.Connection,
+    envelope: Envelope,
+    lines: Sequence[tuple[Line, str]],
+    *,
+    header: Header | None,
+    area: int | None,
+    at: str,
+) -> None:
+    """Keep lines (each with its reason) visible in quarantine, in the area of the device's commune."""
+    rows: list[dict[str, Any]] = [
+        {
+            "dev": envelope.sender.dev,
+            "ep": header.ep if header else None,
+            "n": line.n if header else None,
+            "sha256": envelope.sha256,
+            "reason": reason,
+            "line": line.raw,
+            "area": area,
+            "at": at,
+        }
+        for line, reason in lines
+    ]
+    if rows:
+        connection.execute(quarantine.insert(), rows)

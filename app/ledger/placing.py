@@ -1,0 +1,106 @@
+"""In which area of the feed every entity of a batch lies (protocol section 7), and who moves along with whom."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from app.ledger.areas import Areas
+from app.ledger.entry import Author, Entity, Entry, Touched
+from app.ledger.projection import Registry, Shape
+from app.ledger.senders import homes_of
+
+
+class Placing:
+    """Gives the entries of one batch their areas."""
+
+    def __init__(
+        self, connection: sa.Connection, registry: Registry, *, areas: Areas, author: Author
+    ) -> None:
+        self.connection = connection
+        self.registry = registry
+        self.areas = areas
+        self.author = author
+
+    def place(self, touched: Touched) -> None:
+        """Give every entity its area, leaders before those who follow them; adds followers that move along."""
+        homes = self._homes(touched)
+        following: list[Entry] = []
+        for entry in touched:
+            projection = entry.shape.projection
+            home = homes.get(entry.key, self.author.commune)
+            area = projection.area(entry.clean, home)
+            if area is None and projection.follows and entry.clean.get(projection.follows):
+                following.append(entry)
+            entry.area = area or self.areas.fallback(home)
+        elsewhere = self._areas_elsewhere(following, touched)
+        for entry in following:
+            target = self._leader(entry)
+            leader = touched.find(*target)
+            entry.area = leader.area if leader else elsewhere.get(target, entry.area)
+        self._bring_followers(touched)
+
+    def _homes(self, touched: Touched) -> dict[Entity, str | None]:
+        """The commune that keeps an entity without a place of its own, where several devices wrote it: that of the
+        least device, so that it does not hang on whose batch came last."""
+        writers: dict[Entity, set[str]] = {}
+        for entry in touched.changed():
+            found = {w.dot.partition(":")[0] for writes in (entry.registers or {}).values() for w in writes}
+            if found - {self.author.dev}:
+                writers[entry.key] = found
+        if not writers:
+            return {}
+        homes = homes_of(self.connection, set().union(*writers.values()), commune_of=self.areas.commune)
+        return {
+            key: next((homes[dev] for dev in sorted(devs) if homes[dev] is not None), None)
+            for key, devs in writers.items()
+        }
+
+    @staticmethod
+    def _leader(entry: Entry) -> Entity:
+        projection = entry.shape.projection
+        return projection.followed or "", entry.clean[projection.follows or ""]
+
+    def _areas_elsewhere(self, following: Iterable[Entry], touched: Touched) -> dict[Entity, str]:
+        wanted: dict[str, set[str]] = defaultdict(set)
+        for entry in following:
+            kind, identity = self._leader(entry)
+            if touched.find(kind, identity) is None:
+                wanted[kind].add(identity)
+        found: dict[Entity, str] = {}
+        for kind, ids in wanted.items():
+            table = self.registry.shapes[kind].table
+            query = sa.select(table.c.id, table.c.area).where(table.c.id.in_(ids))
+            for identity, area in self.connection.execute(query):
+                found[kind, identity] = self.areas.code(area)
+        return found
+
+    def _bring_followers(self, touched: Touched) -> None:
+        """Members of a household that came late or moved take its area with it."""
+        for kind in [k for k in self.registry.shapes if self.registry.followers(k)]:
+            leaders = {e.id: e.area for e in touched.creations[kind].values()}
+            leaders.update((e.id, e.area) for e in touched.changes[kind].values())
+            if not leaders:
+                continue
+            for shape in self.registry.followers(kind):
+                column = shape.table.c[shape.projection.follows or ""]
+                query = sa.select(shape.table).where(column.in_(leaders))
+                for row in self.connection.execute(query).mappings():
+                    self._follow(shape, dict(row), leaders=leaders, touched=touched)
+
+    def _follow(
+        self, shape: Shape, row: Mapping[str, Any], *, leaders: Mapping[str, str], touched: Touched
+    ) -> None:
+        identity = row["id"]
+        if touched.find(shape.kind, identity) is not None:
+            return
+        clean = shape.clean_values(row)
+        area = shape.projection.area(clean, None) or leaders[row[shape.projection.follows or ""]]
+        if self.areas.code(row["area"]) != area:
+            extra = orjson.loads(row["extra"]) if row["extra"] else {}
+            entry = Entry(shape, identity, [], row, None, clean, extra, area, moved=True)
+            touched.changes[shape.kind][identity] = entry
