@@ -10,6 +10,7 @@ import pytest
 
 from app.database import Database
 from app.ledger.relay import join, relay_all
+from sync.sqlite_store import SqliteStore
 from tests.conftest import Engines, TestClock, migrate
 from tests.nodes import TestNode, household_of, make_node
 from tests.sync.devices import again, enrol, households, invitation, thumbprint
@@ -124,3 +125,23 @@ def test_two_tablets_of_one_quartier_read_each_others_households(
     counted = {"household": 2, "person": 5, "visit": 2}
     assert first.store.count_rows() == second.store.count_rows() == counted
     assert first.own_work_on_top() == second.own_work_on_top() == []
+
+
+def test_a_clone_is_noticed_by_its_receipts_before_a_number_is_given_twice(
+    province: TestNode, commune: TestNode, network: Network, tmp_path: Path
+) -> None:
+    tablet = enrol(commune, network, tmp_path / "tablet")
+    tablet.save(household_of(1))
+    tablet.push()
+    shutil.copytree(tmp_path / "tablet", tmp_path / "clone")
+    clone = again(tablet, network, store=SqliteStore(tmp_path / "clone"))
+    clone.save(household_of(1))
+    clone.push()
+    tablet.fetch_receipts()
+    tablet.save(household_of(1))
+    tablet.push()
+    assert list(tablet.store.epochs().values()) == [3, 3]
+    assert [each["code"] for each in tablet.status()["alarms"]] == ["fork"]
+    assert households(commune) == 3
+    with commune.database.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM fork").scalar_one() == 0

@@ -113,3 +113,13 @@ def test_a_tablet_brought_back_from_an_older_copy_writes_on_in_a_new_epoch(
     restored.save(household_of(1))
     restored.push()
     assert households(home) == 3
+
+
+def test_a_node_that_knows_numbers_never_given_here_starts_a_new_epoch_once(tablet: Tablet) -> None:
+    tablet.save(household_of(1))
+    ep = next(iter(tablet.store.epochs()))
+    tablet.notice_older_copy({ep: {"through": 3, "holes": []}})
+    assert list(tablet.store.epochs()) == [ep]
+    tablet.notice_older_copy({ep: {"through": 4, "holes": []}})
+    tablet.notice_older_copy({ep: {"through": 5, "holes": []}})
+    assert list(tablet.store.epochs().values()) == [3, 0]
