@@ -107,7 +107,8 @@ class Comparison:
                 else:
                     self.confirmed[shape.kind] += 1
                     values = refold.fields_of(told.operation.kind, refold.written(told.operation))
-                    self._compare(shape, row, values, [told])
+                    clean = self._compare(shape, row, values, [told])
+                    self._count(told.operation.kind, row, clean)
         self._window.clear()
         self._waiting = 0
 
@@ -143,8 +144,8 @@ class Comparison:
         tolds: list[Told],
         *,
         final: Values | None = None,
-    ) -> None:
-        """Columns, area and figures of a row; `final` are the values its area goes by where they are others."""
+    ) -> Values:
+        """Compare columns and area of a row, give its clean values; its area goes by `final` where those are others."""
         kind = tolds[0].operation.kind
         clean, extra = shape.split(values)
         cells = shape.cells(clean)
@@ -158,6 +159,9 @@ class Comparison:
         if shape.numbered:
             self._check_number(row, clean, tolds[0].batch)
         self._check_area(kind, row, clean if final is None else final, tolds)
+        return clean
+
+    def _count(self, kind: str, row: Row, clean: Values) -> None:
         self.recount.add(kind, clean, area=self.areas.get(row[AREA], ""))
 
     def _differs(self, shape: Shape, kind: str, row: Row, cells: tuple[Any, ...]) -> None:
@@ -221,7 +225,8 @@ class Comparison:
                     text = "manque dans la table, l'opération est là"
                     self.findings.add("row", f"{first.kind} {first.id} : {text} ({tolds[0].dot})")
                     continue
-                self._compare_kept(shape, row, self._complete(shape, key, row, tolds, find), forked)
+                found = self._passed(shape, key, row, tolds, find)
+                self._compare_kept(shape, row, tolds, found, forked)
 
     def _kept_rows(
         self, shape: Shape, kept: Mapping[str, list[Told]]
@@ -231,16 +236,18 @@ class Comparison:
             rows = self._rows(shape, [tolds[0].operation.id for _, tolds in chunk])
             yield from ((key, rows.get(key), tolds) for key, tolds in chunk)
 
-    def _complete(self, shape: Shape, key: str, row: Row, tolds: list[Told], find: Find) -> list[Told]:
-        """With the operation the row names as its maker, where it was taken for the only one as it passed."""
+    def _passed(self, shape: Shape, key: str, row: Row, tolds: list[Told], find: Find) -> list[Told]:
+        """The operation the row names as its maker, where it was taken for the only one as it passed, and counted."""
         if any((told.origin, told.n) == (row[ORIGIN], row[N]) for told in tolds):
-            return sorted(tolds, key=lambda told: (told.batch, told.n))
+            return []
         found = [t for t in find(row[ORIGIN], row[N]) if shape.key(t.operation.id, t.operation.kind) == key]
-        if found:
-            self.confirmed[shape.kind] -= 1
-        return sorted([*found, *tolds], key=lambda told: (told.batch, told.n))
+        self.confirmed[shape.kind] -= bool(found)
+        return found
 
-    def _compare_kept(self, shape: Shape, row: Row, tolds: list[Told], forked: Collection[str]) -> None:
+    def _compare_kept(
+        self, shape: Shape, row: Row, kept: list[Told], passed: list[Told], forked: Collection[str]
+    ) -> None:
+        tolds = sorted([*passed, *kept], key=lambda told: (told.batch, told.n))
         first = tolds[0]
         kind, identity = first.operation.kind, first.operation.id
         registers = refold.gather(tolds)
@@ -257,7 +264,9 @@ class Comparison:
             final = shape.split(values)[0]
             start = refold.gather(told for told in tolds if told.batch == first.batch)
             values = refold.shown(kind, start, forked=forked)
-        self._compare(shape, row, values, tolds, final=final)
+        clean = self._compare(shape, row, values, tolds, final=final)
+        if not passed:
+            self._count(kind, row, clean)
         for name, weight in refold.open_registers(kind, registers, forked=forked).items():
             self.open_cases[short(kind), identity, short(name)] = weight
 
