@@ -4,13 +4,14 @@ Says what a field is, which register it belongs to and whether a value is doubtf
 """
 
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import orjson
 
 OLDEST_YEAR = 1850
@@ -68,6 +69,10 @@ class Kind:
 def is_uuid4(text: object) -> bool:
     """Tell whether `text` is a lower-case UUID version 4 in its 36-character form (RFC 9562)."""
     return isinstance(text, str) and _UUID4.fullmatch(text) is not None
+
+
+# A reference recurs: a household's id stands in each of its members.
+_is_reference = lru_cache(maxsize=1 << 14)(is_uuid4)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -276,9 +281,46 @@ def checker(kind: str, field: str, codes: Codes) -> Callable[[Any], bool]:
         if isinstance(known, tuple | frozenset):
             listed = found.values.union(known)
             return lambda value: type(value) is str and value in listed
+    if found.type == "id":
+        return lambda value: type(value) is str and _is_reference(value)
     fits = _FITS[found.type]
     return lambda value: fits(found, value, codes)
 
 
 def _is_text(value: Any) -> bool:
     return type(value) is str
+
+
+def quick_check(kind: str, fields: Iterable[str], codes: Codes) -> Callable[[dict[str, Any]], bool]:
+    """Return a test that `values` (without nulls) are all among `fields`, of the right type and list.
+
+    It may say no of values that are right (`checker` then says so field by field), never yes of a doubtful one.
+    """
+    known = {name: CATALOGUE[kind].fields[name] for name in fields}
+    types: list[tuple[str, Any, Any]] = [
+        (name, _quick_type(each), msgspec.UNSET) for name, each in known.items()
+    ]
+    typed = msgspec.defstruct("Typed", types, forbid_unknown_fields=True, gc=False)
+    closer = [(name, checker(kind, name, codes)) for name, each in known.items() if each.type not in _QUICK]
+
+    def fits(values: dict[str, Any]) -> bool:
+        try:
+            msgspec.convert(values, typed)
+        except msgspec.ValidationError:
+            return False
+        for name, check in closer:
+            value = values.get(name)
+            if value is not None and not check(value):
+                return False
+        return True
+
+    return fits
+
+
+_QUICK = frozenset({"text", "enum"})
+
+
+def _quick_type(field: Field) -> Any:
+    if field.type == "enum":
+        return Literal[tuple(sorted(field.values))]
+    return str if field.type == "text" else Any

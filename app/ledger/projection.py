@@ -12,7 +12,7 @@ import orjson
 import sqlalchemy as sa
 
 from app.ledger.tables import other
-from sync.catalogue import CATALOGUE, checker
+from sync.catalogue import CATALOGUE, checker, quick_check
 
 Values = Mapping[str, Any]
 SYSTEM = ("extra", "origin", "n", "area", "seq", "rev", "registers")
@@ -41,7 +41,7 @@ class Projection:
 
     `area(values, commune of the writer's grant)` gives the area code or None (the fallback of that commune then); with
     `follows` the area is that of the entity named by this field, of kind `followed`. `derived` names columns computed
-    from the values. `yielding` names a unique derived column that a later row gives up (NULL; both rows are listed)
+    from the values, `together` (columns, function) several computed at once. `yielding` names a unique derived column that a later row gives up (NULL; both rows are listed)
     when an earlier one holds the same value. Columns of a `final` kind stay as first written.
     """
 
@@ -51,6 +51,7 @@ class Projection:
     follows: str | None = None
     followed: str | None = None
     derived: Mapping[str, Callable[[Values], Any]] = field(default_factory=dict)
+    together: tuple[tuple[str, ...], Callable[[Values], tuple[Any, ...]]] = ((), lambda values: ())
     yielding: str | None = None
     final: bool = False
 
@@ -69,15 +70,19 @@ class Shape:
         self.columns = tuple(str(c.name) for c in self.table.columns)
         self.fields = tuple(c for c in self.columns if c in catalogued)
         self.derived = tuple((name, derived[name]) for name in self.columns if name in derived)
+        self._together = projection.together
         self._checks = {f: checker(self.kind, f, codes) for f in self.fields}
-        self._json = frozenset(f for f in self.fields if catalogued[f].type in JSON_TYPES)
-        self._whole = tuple(at for at, f in enumerate(self.fields) if catalogued[f].type == "int")
-        unplaced = set(self.columns) - set(self.fields) - set(SYSTEM) - {"id"} - set(derived)
-        if unplaced:
+        self._fits = quick_check(self.kind, self.fields, codes) if self.fields else None
+        self._json = tuple(at for at, f in enumerate(self.fields, 1) if catalogued[f].type in JSON_TYPES)
+        self._whole = tuple(at for at, f in enumerate(self.fields, 1) if catalogued[f].type == "int")
+        placed = {*self.fields, *SYSTEM, "id", *derived, *projection.together[0]}
+        if unplaced := set(self.columns) - placed:
             raise ValueError(f"{self.table.name}: columns without a source: {sorted(unplaced)}")
 
-    def split(self, values: Values) -> tuple[dict[str, Any], dict[str, Any]]:
+    def split(self, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """(clean values for columns, extra): unknown fields and doubtful values go to extra, nulls nowhere."""
+        if self._fits is not None and self._fits(values):
+            return values, {}
         clean: dict[str, Any] = {}
         extra: dict[str, Any] = {}
         checks = self._checks
@@ -93,34 +98,29 @@ class Shape:
 
     def row(self, identity: str, clean: Values, *, extra: Values, system: tuple[Any, ...]) -> tuple[Any, ...]:
         """The tuple for the table, in the order of its columns; `system` = origin, n, area, seq, rev, registers."""
-        get = clean.get
-        if self._json:
-            body = [
-                orjson.dumps(value).decode() if (value := get(f)) is not None and f in self._json else value
-                for f in self.fields
-            ]
-        else:
-            body = [get(f) for f in self.fields]
+        row = [identity, *map(clean.get, self.fields)]
+        for at in self._json:
+            if row[at] is not None:
+                row[at] = orjson.dumps(row[at]).decode()
         for at in self._whole:
             # 5.0 is 5 to the merge, but not to COPY into an integer column.
-            value = body[at]
-            if type(value) is float:
-                body[at] = int(value)
-        head = [identity, *body, orjson.dumps(extra).decode() if extra else None, *system]
-        head.extend(compute(clean) for _, compute in self.derived)
-        return tuple(head)
+            if type(row[at]) is float:
+                row[at] = int(row[at])
+        row.append(orjson.dumps(extra).decode() if extra else None)
+        row += system
+        for _, compute in self.derived:
+            row.append(compute(clean))  # noqa: PERF401 - most kinds have none
+        row += self._together[1](clean)
+        return tuple(row)
 
     @property
     def order(self) -> tuple[str, ...]:
         """Column names in the order `row` fills them."""
-        return ("id", *self.fields, *SYSTEM, *(name for name, _ in self.derived))
+        return ("id", *self.fields, *SYSTEM, *(name for name, _ in self.derived), *self._together[0])
 
     def values_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """All values of a stored row, doubtful and unknown ones included (the row's `set` of the feed)."""
-        values = {f: row[f] for f in self.fields if row[f] is not None}
-        for name in self._json:
-            if name in values:
-                values[name] = orjson.loads(values[name])
+        values = self.clean_values(row)
         if row["extra"]:
             values.update(orjson.loads(row["extra"]))
         return values
@@ -128,7 +128,7 @@ class Shape:
     def clean_values(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The values of a stored row that have the right type and list: what may be counted."""
         values = {f: row[f] for f in self.fields if row[f] is not None}
-        for name in self._json:
+        for name in (self.fields[at - 1] for at in self._json):
             if name in values:
                 values[name] = orjson.loads(values[name])
         return values

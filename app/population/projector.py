@@ -4,8 +4,6 @@ Knows neither the fold nor a request; the door applies it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from app.ledger.projection import Projection, Values
 from app.population import tables
 from app.population.names import SLOT_COLUMNS, slots
@@ -20,12 +18,9 @@ def household_area(values: Values, _grant_commune: str | None) -> str | None:
     return f"commune:{commune}" if commune is not None else None
 
 
-def _slot(place: int) -> Callable[[Values], int | None]:
-    def compute(values: Values) -> int | None:
-        get = values.get
-        return slots(get("nom"), get("postnom"), get("prenom"))[place]
-
-    return compute
+def _slots(values: Values) -> tuple[int | None, ...]:
+    get = values.get
+    return slots(get("nom"), get("postnom"), get("prenom"))
 
 
 PROJECTIONS = [
@@ -35,6 +30,6 @@ PROJECTIONS = [
         tables.person,
         follows="household",
         followed="household",
-        derived={name: _slot(place) for place, name in enumerate(SLOT_COLUMNS)},
+        together=(SLOT_COLUMNS, _slots),
     ),
 ]

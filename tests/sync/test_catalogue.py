@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import sync
-from sync.catalogue import CATALOGUE, doubtful_fields, is_doubtful, register_of
+from sync.catalogue import CATALOGUE, checker, doubtful_fields, is_doubtful, quick_check, register_of
 
 PERSON = "c3d6a1f4-8e2b-4f7a-a5d9-1b0c2e4f6a83"
 CODES = {
@@ -148,3 +150,34 @@ def test_no_field_name_stands_in_the_code() -> None:
             }
             # "number" is also a type of the catalogue and the reason of an unreadable number.
             assert words & names <= {"number"}, path.name
+
+
+@given(
+    kind=st.sampled_from(["household", "person", "visit", "birth", "act"]),
+    picks=st.dictionaries(
+        st.integers(0, 40),
+        st.sampled_from(
+            [
+                "F",
+                "X",
+                "CD",
+                "1990-02-30",
+                "1990-02-28",
+                "child",
+                3,
+                3.5,
+                True,
+                "7b0c5a52-8d0e-4c63-9a3b-0a2f5d1c9e44",
+                [],
+            ]
+        ),
+    ),
+)
+def test_the_quick_check_never_believes_a_doubtful_value(kind: str, picks: dict[int, object]) -> None:
+    names = list(CATALOGUE[kind].fields)
+    values = {names[at % len(names)]: value for at, value in picks.items()}
+    codes = {"country": frozenset({"CD"}), "commune": frozenset({"CD"}), "quartier": frozenset({"CD"})}
+    slowly = [name for name, value in values.items() if not checker(kind, name, codes)(value)]
+    assert sorted(slowly) == doubtful_fields(kind, values, codes)
+    if quick_check(kind, names, codes)(values):
+        assert slowly == []
