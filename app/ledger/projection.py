@@ -41,8 +41,9 @@ class Projection:
 
     `area(values, commune of the writer's grant)` gives the area code or None (the fallback of that commune then); with
     `follows` the area is that of the entity named by this field, of kind `followed`. `derived` names columns computed
-    from the values, `together` (columns, function) several computed at once. `yielding` names a unique derived column that a later row gives up (NULL; both rows are listed)
-    when an earlier one holds the same value. Columns of a `final` kind stay as first written.
+    from the values, `together` (columns, function) several computed at once. `yielding` names a unique derived column
+    that a later row gives up (NULL; both rows are listed) when an earlier one holds the same value. Columns of a
+    `final` kind stay as first written.
     """
 
     kind: str
@@ -98,7 +99,7 @@ class Shape:
 
     def row(self, identity: str, clean: Values, *, extra: Values, system: tuple[Any, ...]) -> tuple[Any, ...]:
         """The tuple for the table, in the order of its columns; `system` = origin, n, area, seq, rev, registers."""
-        row = [identity, *map(clean.get, self.fields)]
+        row: list[Any] = [identity, *map(clean.get, self.fields)]
         for at in self._json:
             if row[at] is not None:
                 row[at] = orjson.dumps(row[at]).decode()
@@ -109,7 +110,7 @@ class Shape:
         row.append(orjson.dumps(extra).decode() if extra else None)
         row += system
         for _, compute in self.derived:
-            row.append(compute(clean))  # noqa: PERF401 - most kinds have none
+            row.append(compute(clean))
         row += self._together[1](clean)
         return tuple(row)
 
