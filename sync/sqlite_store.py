@@ -295,11 +295,11 @@ class SqliteStore:
         ).fetchone()
         held = Row(*found) if found is not None else None
         if "leave" in line:
-            if leaves(line, held, feed):
+            if leaves(line, held, feed=feed):
                 self._db.execute("DELETE FROM row WHERE kind = ? AND id = ?", entity)
                 return -1
-        elif is_newer(line, held, feed):
-            row = row_of(line, feed, passed)
+        elif is_newer(line, held, feed=feed):
+            row = row_of(line, feed=feed, passed=passed)
             self._db.execute(
                 "INSERT OR REPLACE INTO row VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (*entity, row.area, row.rev, row.feed, row.passed, row.line),

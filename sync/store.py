@@ -172,14 +172,14 @@ class Store(Protocol):
 # the rules of a page, the same for every store ---------------------------------------------------------
 
 
-def is_newer(line: Mapping[str, Any], held: Row | None, feed: str) -> bool:
+def is_newer(line: Mapping[str, Any], held: Row | None, *, feed: str) -> bool:
     """Tell whether a line says more than the row held: within one feed only a greater `rev` does (section 7)."""
     return held is None or held.feed != feed or int(line["rev"]) > held.rev
 
 
-def leaves(line: Mapping[str, Any], held: Row | None, feed: str) -> bool:
+def leaves(line: Mapping[str, Any], held: Row | None, *, feed: str) -> bool:
     """Tell whether a `leave` line removes the row held: not when the entity is known by now in another area."""
-    return held is not None and held.area == line["area"] and is_newer(line, held, feed)
+    return held is not None and held.area == line["area"] and is_newer(line, held, feed=feed)
 
 
 def entity_of(line: Mapping[str, Any]) -> Entity:
@@ -187,7 +187,7 @@ def entity_of(line: Mapping[str, Any]) -> Entity:
     return str(line["kind"]), str(line["leave"] if "leave" in line else line["id"])
 
 
-def row_of(line: Mapping[str, Any], feed: str, passed: int) -> Row:
+def row_of(line: Mapping[str, Any], *, feed: str, passed: int) -> Row:
     """The row to hold for a line."""
     return Row(str(line["area"]), int(line["rev"]), feed, passed, orjson.dumps(line))
 
@@ -327,10 +327,10 @@ class MemoryStore:
                 entity = entity_of(line)
                 held = self._rows.get(entity)
                 if "leave" in line:
-                    if leaves(line, held, page.feed):
+                    if leaves(line, held, feed=page.feed):
                         del self._rows[entity]
-                elif is_newer(line, held, page.feed):
-                    self._rows[entity] = row_of(line, page.feed, passed)
+                elif is_newer(line, held, feed=page.feed):
+                    self._rows[entity] = row_of(line, feed=page.feed, passed=passed)
                     written += 1
                 elif held is not None:
                     self._rows[entity] = replace(held, passed=passed)
