@@ -372,7 +372,7 @@ def verify(data: Data, as_json: AsJson = False) -> None:
     from app import audit
 
     with _node(data) as node, Progress("Vérification", None, unit="opérations") as progress:
-        report = audit.verify(node.database, told=progress.at_of)
+        report = audit.verify(node.database, key=node.door.identity.key.public, told=progress.at_of)
     if as_json:
         _print_json(report.as_json())
     elif report.ok:

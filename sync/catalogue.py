@@ -291,7 +291,7 @@ def _is_text(value: Any) -> bool:
     return type(value) is str
 
 
-def quick_check(kind: str, fields: Iterable[str], codes: Codes) -> Callable[[dict[str, Any]], bool]:
+def quick_check(kind: str, fields: Iterable[str], *, codes: Codes) -> Callable[[dict[str, Any]], bool]:
     """Return a test that `values` (without nulls) are all among `fields`, of the right type and list.
 
     It may say no of values that are right (`checker` then says so field by field), never yes of a doubtful one.

@@ -25,7 +25,9 @@ Figures = Mapping[str, Any]
 def read(province: Server, client: httpx.Client) -> dict[str, Any]:
     """What the province answers its registrar (true counts at any scale): nothing is computed from anything else."""
     births = province.ask(
-        client, "GET", "/v1/statistics/births", officer="registraire",
+        client,
+        "GET /v1/statistics/births",
+        officer="registraire",
         params={"by": "commune,year,delay", "basis": "registration", "commune": KIMBANSEKE},
     ).json()
     cells: dict[int, dict[str, int]] = {}
@@ -36,7 +38,10 @@ def read(province: Server, client: httpx.Client) -> dict[str, Any]:
         for year, found in sorted(cells.items())
     ]
     census = province.ask(
-        client, "GET", "/v1/statistics/census", officer="registraire", params={"by": "commune", "commune": KINTAMBO}
+        client,
+        "GET /v1/statistics/census",
+        officer="registraire",
+        params={"by": "commune", "commune": KINTAMBO},
     ).json()
     rows = census["rows"] or [{}]
     return {"kimbanseke": kimbanseke, "kintambo": {name: rows[0].get(name, 0) for name in KINTAMBO_NAMES}}

@@ -1,8 +1,7 @@
-"""The servers of the demonstration: processes of this program on loopback, each with its directory, and their officers."""
+"""The servers of the demonstration: processes of this program on loopback, each with a directory and its officers."""
 
 from __future__ import annotations
 
-import os
 import secrets
 import signal
 import socket
@@ -16,6 +15,7 @@ from typing import Any
 import httpx
 
 PATIENCE_SECONDS = 60.0
+SETTINGS = {"RELAY_SECONDS": "2", "LOG_LEVEL": "WARNING", "INVITATION_MINUTES": "120"}
 
 
 class DemonstrationFailed(RuntimeError):
@@ -51,21 +51,28 @@ class Server:
     def run(self, *arguments: str, typed: str = "") -> str:
         """One command of `mboka` on this node to its end; its output."""
         done = subprocess.run(
-            [sys.executable, "-m", "app", *arguments, "--data", str(self.directory)],
-            input=typed,
-            capture_output=True,
-            text=True,
-            check=False,
-            env=self._surroundings(),
+            self._command(*arguments), input=typed, capture_output=True, text=True, check=False
         )
         if done.returncode:
-            raise DemonstrationFailed(f"{self.name} : « mboka {' '.join(arguments)} » : {done.stderr.strip()[-2000:]}")
+            raise DemonstrationFailed(
+                f"{self.name} : « mboka {' '.join(arguments)} » : {done.stderr.strip()[-2000:]}"
+            )
         return done.stdout
 
-    @staticmethod
-    def _surroundings() -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("MBOKA_")}
-        return {**kept, "MBOKA_RELAY_SECONDS": "2", "MBOKA_LOG_LEVEL": "WARNING", "MBOKA_INVITATION_MINUTES": "120"}
+    def _command(self, *arguments: str) -> list[str]:
+        settings = [f"MBOKA_{name}={value}" for name, value in SETTINGS.items()]
+        return [
+            "env",
+            "-u",
+            "MBOKA_DATABASE_URL",
+            *settings,
+            sys.executable,
+            "-m",
+            "app",
+            *arguments,
+            "--data",
+            str(self.directory),
+        ]
 
     def init(self) -> None:
         """Make the node, marked for ever as a demonstration, and its first admin."""
@@ -82,17 +89,14 @@ class Server:
         """Serve, and wait for the first answer."""
         log = self.directory / "serve.log"
         with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "app", "serve", "--data", str(self.directory), "--port", str(self.port)],
-                stdout=output,
-                stderr=output,
-                stdin=subprocess.DEVNULL,
-                env=self._surroundings(),
-            )
+            command = self._command("serve", "--port", str(self.port))
+            self.process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise DemonstrationFailed(f"{self.name} ne démarre pas : {log.read_text(errors='replace')[-2000:]}")
+                raise DemonstrationFailed(
+                    f"{self.name} ne démarre pas : {log.read_text(errors='replace')[-2000:]}"
+                )
             time.sleep(0.05)
 
     def answers(self) -> bool:
@@ -122,23 +126,23 @@ class Server:
 
     # -- over HTTP ---------------------------------------------------------------------------------------------
 
-    def add_officer(self, client: httpx.Client, username: str, role: str, *, commune: str | None = None) -> None:
+    def add_officer(self, client: httpx.Client, username: str, *, role: str) -> None:
         """A further officer, added by the admin."""
         body = {
             "username": username,
             "name": username.title(),
             "role": role,
-            "commune": commune,
             "password": self._password(username),
         }
-        self.ask(client, "POST", "/v1/officers", officer="admin", json=body)
+        self.ask(client, "POST /v1/officers", officer="admin", json=body)
 
-    def ask(self, client: httpx.Client, method: str, path: str, *, officer: str, **options: Any) -> httpx.Response:
-        """One call as this officer; raises DemonstrationFailed on an error answer."""
+    def ask(self, client: httpx.Client, call: str, *, officer: str, **options: Any) -> httpx.Response:
+        """One call ("GET /v1/…") as this officer; raises DemonstrationFailed on an error answer."""
         headers = {**options.pop("headers", {}), "Authorization": f"Bearer {self._token(client, officer)}"}
+        method, _, path = call.partition(" ")
         response = client.request(method, self.url + path, headers=headers, **options)
         if response.status_code >= 400:
-            raise DemonstrationFailed(f"{self.name} : {method} {path} : {response.status_code} {response.text[:800]}")
+            raise DemonstrationFailed(f"{self.name} : {call} : {response.status_code} {response.text[:800]}")
         return response
 
     def _token(self, client: httpx.Client, officer: str) -> str:

@@ -1,4 +1,4 @@
-"""The demonstration: Kintambo's census and Kimbanseke's births from tablets and counter to the province, over real HTTP.
+"""The demonstration: Kintambo's census and Kimbanseke's births from tablet and counter to the province over real HTTP.
 
 Drives processes and HTTP calls only; the data come from app.demo.census and app.demo.births."""
 
@@ -52,7 +52,9 @@ class Demonstration:
         urls = self.database_urls
         self.province = Server("province", "province", None, self.home / "province", urls[0])
         self.kintambo = Server("kintambo", "commune", figures.KINTAMBO, self.home / "kintambo", urls[1])
-        self.kimbanseke = Server("kimbanseke", "commune", figures.KIMBANSEKE, self.home / "kimbanseke", urls[2])
+        self.kimbanseke = Server(
+            "kimbanseke", "commune", figures.KIMBANSEKE, self.home / "kimbanseke", urls[2]
+        )
         self.closing = ExitStack()
         self.client = self.closing.enter_context(httpx.Client(timeout=120, trust_env=False))
 
@@ -70,24 +72,28 @@ class Demonstration:
         self.province.start()
         for commune in (self.kintambo, self.kimbanseke):
             body = {"agent": "admin", "areas": [commune.commune]}
-            invited = self.province.ask(self.client, "POST", "/v1/invitations", officer="admin", json=body).json()
+            invited = self.province.ask(
+                self.client, "POST /v1/invitations", officer="admin", json=body
+            ).json()
             told = ("--url", self.province.url, "--code", invited["code"], "--province", invited["province"])
             commune.run("upstream", "join", *told)
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(Server.start, (self.kintambo, self.kimbanseke)))
-        self.province.add_officer(self.client, "planificateur", "planner")
-        self.province.add_officer(self.client, "registraire", "registrar")
-        self.kimbanseke.add_officer(self.client, "officier", "registrar")
-        self.kintambo.add_officer(self.client, "prepose", "clerk")
+        self.province.add_officer(self.client, "planificateur", role="planner")
+        self.province.add_officer(self.client, "registraire", role="registrar")
+        self.kimbanseke.add_officer(self.client, "officier", role="registrar")
+        self.kintambo.add_officer(self.client, "prepose", role="clerk")
         for number in range(1, AGENTS + 1):
-            self.kintambo.add_officer(self.client, f"agent{number:02}", "agent")
+            self.kintambo.add_officer(self.client, f"agent{number:02}", role="agent")
 
     def enrol(self) -> None:
         """One tablet per tour of the census, each with the area it works in; an agent holds several."""
         for tour in census.tablets(self.scale):
             agent = f"agent{(tour.number - 1) % AGENTS + 1:02}"
             body = {"agent": agent, "areas": [tour.quartier]}
-            invited = self.kintambo.ask(self.client, "POST", "/v1/invitations", officer="admin", json=body).json()
+            invited = self.kintambo.ask(
+                self.client, "POST /v1/invitations", officer="admin", json=body
+            ).json()
             store = SqliteStore(self.home / "tablets" / f"tablet-{tour.number:02}")
             self.closing.callback(store.close)
             tablet = Tablet.enrol(
@@ -107,15 +113,16 @@ class Demonstration:
         """All tablets write their households down, seal each day and push."""
         published = totals.kintambo(self.scale)
         done = _Counter()
-        with Progress("Recensement de Kintambo", published["persons"], unit="personnes") as progress:
-            with ThreadPoolExecutor(PUSHING) as pool:
-                tours = groupby(census.households(self.seed, self.scale), key=lambda plan: plan.tablet)
-                running = []
-                for number, plans in tours:
-                    lines = [plan.line for plan in plans]
-                    running.append(pool.submit(self._tour, self.tablets[number - 1], lines, done, progress))
-                for each in running:
-                    each.result()
+        bar = Progress("Recensement de Kintambo", published["persons"], unit="personnes")
+        with bar as progress, ThreadPoolExecutor(PUSHING) as pool:
+            running = []
+            for number, plans in groupby(
+                census.households(self.seed, self.scale), key=lambda plan: plan.tablet
+            ):
+                lines = [plan.line for plan in plans]
+                running.append(pool.submit(self._tour, self.tablets[number - 1], lines, done, progress))
+            for each in running:
+                each.result()
         self.operations += done.operations
 
     def _tour(self, tablet: Tablet, lines: list[dict[str, Any]], done: _Counter, progress: Progress) -> None:
@@ -139,9 +146,14 @@ class Demonstration:
         with Progress("Reprise des actes de Kimbanseke", expected, unit="actes") as progress:
             for number, lines in enumerate(_portions(self.births(), IMPORT_LINES)):
                 self.kimbanseke.ask(
-                    self.client, "POST", "/v1/imports/acts", officer="officier",
+                    self.client,
+                    "POST /v1/imports/acts",
+                    officer="officier",
                     content=b"".join(orjson.dumps(line) + b"\n" for line in lines),
-                    headers={"Content-Type": "application/x-ndjson", "Idempotency-Key": f"reprise-{self.seed}-{number}"},
+                    headers={
+                        "Content-Type": "application/x-ndjson",
+                        "Idempotency-Key": f"reprise-{self.seed}-{number}",
+                    },
                 )
                 done += len(lines)
                 self.operations += 2 * len(lines)
@@ -150,7 +162,9 @@ class Demonstration:
     def relay(self) -> None:
         """The communes' servers relay by themselves; wait until the province has given receipt for everything."""
         with Progress("Relais vers la province", None, unit="opérations") as progress:
-            while open_now := sum(self._status(each)["unsettled_operations"] for each in (self.kintambo, self.kimbanseke)):
+            while open_now := sum(
+                self._status(each)["unsettled_operations"] for each in (self.kintambo, self.kimbanseke)
+            ):
                 progress.at_of(max(self.operations - open_now, 0), self.operations)
                 time.sleep(0.3)
 
@@ -165,7 +179,7 @@ class Demonstration:
         return settled
 
     def _status(self, server: Server) -> dict[str, Any]:
-        answer: dict[str, Any] = server.ask(self.client, "GET", "/v1/status", officer="admin").json()
+        answer: dict[str, Any] = server.ask(self.client, "GET /v1/status", officer="admin").json()
         return answer
 
     def figures(self) -> dict[str, Any]:
@@ -238,11 +252,15 @@ def demonstrate(
             shutil.rmtree(home, ignore_errors=True)
 
 
-def _tell(shown: Demonstration, found: dict[str, Any], seconds: float, *, out: Path | None, once: bool) -> int:
+def _tell(
+    shown: Demonstration, found: dict[str, Any], seconds: float, *, out: Path | None, once: bool
+) -> int:
     published = totals.expected(shown.scale)
     figures.show(shown.console, found, published)
     settled = shown.settle()
-    people = published["kintambo"]["persons"] + sum(r["in_delay"] + r["out_of_delay"] for r in published["kimbanseke"])
+    people = published["kintambo"]["persons"] + sum(
+        r["in_delay"] + r["out_of_delay"] for r in published["kimbanseke"]
+    )
     per_household = shown.wire_bytes / max(published["kintambo"]["households"], 1)
     shown.console.print(
         f"{seconds:.0f} s, {people / seconds:,.0f} personnes et naissances par seconde, "

@@ -202,3 +202,6 @@ class Fold:
             places.setdefault(key, area)
         if open_now:
             trays.replace_conflicts(self.connection, open_now, places=places, partly=partly, at=self.at)
+        trays.move_conflicts(
+            self.connection, {e.key: self.areas.number(e.area) for e in self.touched.changed() if e.moved}
+        )

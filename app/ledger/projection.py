@@ -73,7 +73,7 @@ class Shape:
         self.derived = tuple((name, derived[name]) for name in self.columns if name in derived)
         self._together = projection.together
         self._checks = {f: checker(self.kind, f, codes) for f in self.fields}
-        self._fits = quick_check(self.kind, self.fields, codes) if self.fields else None
+        self._fits = quick_check(self.kind, self.fields, codes=codes) if self.fields else None
         self._json = tuple(at for at, f in enumerate(self.fields, 1) if catalogued[f].type in JSON_TYPES)
         self._whole = tuple(at for at, f in enumerate(self.fields, 1) if catalogued[f].type == "int")
         placed = {*self.fields, *SYSTEM, "id", *derived, *projection.together[0]}

@@ -74,6 +74,17 @@ def replace_conflicts(
         connection.execute(conflict.insert(), rows)
 
 
+def move_conflicts(connection: sa.Connection, places: Mapping[Entity, int]) -> None:
+    """Open cases of entities that followed another one go to the tray of their new area (local number)."""
+    if not places:
+        return
+    query = conflict.update().where(
+        conflict.c.kind == sa.bindparam("of"), conflict.c.id == sa.bindparam("entity")
+    )
+    rows = [{"of": short(kind), "entity": each, "to": to} for (kind, each), to in places.items()]
+    connection.execute(query.values(area=sa.bindparam("to")), rows)
+
+
 def _delete(connection: sa.Connection, keys: Iterable[tuple[str, str, str]]) -> None:
     query = conflict.delete().where(
         conflict.c.kind == sa.bindparam("of"),

@@ -94,9 +94,11 @@ class Writing:
             registers = before["registers"]
         rev = before["rev"] + 1
         if before["area"] != area:
+            # The row in its new area is newer than the line that says it left: a client may read them in either order.
+            rev += 1
             left = numbers[self.areas.code(before["area"])][1]
             gone = {"area": before["area"], "seq": left, "id": entry.id, "kind": short(entry.shape.kind)}
-            self._departures.append(gone | {"rev": rev})
+            self._departures.append(gone | {"rev": rev - 1})
         system = (before["origin"], before["n"], area, seq, rev, registers)
         return entry.shape.row(entry.id, entry.clean, extra=entry.extra, system=system)
 

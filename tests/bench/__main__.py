@@ -1,4 +1,4 @@
-"""`make bench` or `python -m tests.bench [P1 P8 P10] [--scale 1] [--rounds 3]`: prints ratios against limits of the same run."""
+"""`make bench`, or `python -m tests.bench [P1 P8 P10] [--scale 1] [--rounds 3]`: ratios against limits of the same run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from tests.bench.workload import SEED
 def main() -> None:
     """Run the benchmarks asked for, all by default."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("what", nargs="*", choices=["P1", "P8", "P10", []], help="P1 also does P2; P10 also the search")
+    parser.add_argument(
+        "what", nargs="*", choices=["P1", "P8", "P10", []], help="P1 also does P2; P10 also the search"
+    )
     parser.add_argument("--scale", type=float, default=1.0, help="part of the census (1 = 9,361 households)")
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     wanted = asked.what or ["P1", "P8", "P10"]
-    report.told(f"{datetime.now(UTC):%Y-%m-%d}, {report.machine()}, seed {SEED}, scale {asked.scale:g}, {asked.rounds} rounds")
+    report.told(
+        f"{datetime.now(UTC):%Y-%m-%d}, {report.machine()}, seed {SEED}, scale {asked.scale:g}, {asked.rounds} rounds"
+    )
     if "P1" in wanted:
         commune.measure(asked.scale, asked.rounds)
     if "P8" in wanted:

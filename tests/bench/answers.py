@@ -24,7 +24,10 @@ def measure(scale: float, rounds: int) -> None:
     installation = postgres.packaged()
     server = postgres.start(installation) if installation else None
     try:
-        for engine, url in (("SQLite", ""), *((("PostgreSQL", server.url(server.create())),) if server else ())):
+        for engine, url in (
+            ("SQLite", ""),
+            *((("PostgreSQL", server.url(server.create())),) if server else ()),
+        ):
             with folder() as home:
                 node = open_node(home / "node", url)
                 people = _fill(node, scale)
@@ -32,8 +35,7 @@ def measure(scale: float, rounds: int) -> None:
                 with served(home / "node", url) as running:
                     _compare(engine, running.url, people, rounds)
     finally:
-        if server is not None:
-            server.close()
+        server.close()
 
 
 def _fill(node: TestNode, scale: float) -> list[dict[str, str]]:

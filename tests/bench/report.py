@@ -14,7 +14,9 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
 
 
-def ratios(name: str, ours: Sequence[float], limits: Sequence[float], *, goal: float, unit: str = "s") -> float:
+def ratios(
+    name: str, ours: Sequence[float], limits: Sequence[float], *, goal: float, unit: str = "s"
+) -> float:
     """Print the median of ours, of the limit and of their quotient round by round; gives the median quotient."""
     quotients = [a / b for a, b in zip(ours, limits, strict=True)]
     median = statistics.median(quotients)

@@ -12,7 +12,11 @@ def measure(scale: float) -> None:
     """Print P8 over the full days of the census."""
     with folder() as home:
         node = open_node(home / "node", "")
-        days = [batch for batch in sealed_census(node, households=DAY, scale=scale) if batch.households >= DAY * 0.9]
+        days = [
+            batch
+            for batch in sealed_census(node, households=DAY, scale=scale)
+            if batch.households >= DAY * 0.9
+        ]
         node.database.close()
     sizes = [len(batch.body) / batch.households for batch in days]
     report.figure("P8 bytes per household up, a day's batch of 60, gzip", sizes, goal=420, unit="B")

@@ -1,4 +1,4 @@
-"""The workload of all benchmarks: the synthetic Kintambo census as sealed batches of forty tablets, and a node to take it."""
+"""The workload of all benchmarks: the synthetic Kintambo census as sealed batches of forty tablets, and a node."""
 
 from __future__ import annotations
 
@@ -40,8 +40,14 @@ class Sealed:
 def operations_of(line: dict[str, Any]) -> list[dict[str, Any]]:
     """The operations of one household line: household, persons, visit."""
     found = []
-    for kind, entries in (("household", [line.get("household")]), ("person", line.get("persons", [])), ("visit", [line["visit"]])):
-        found += [{"kind": kind, "id": each["id"], "new": True, "set": each["set"]} for each in entries if each]
+    for kind, entries in (
+        ("household", [line.get("household")]),
+        ("person", line.get("persons", [])),
+        ("visit", [line["visit"]]),
+    ):
+        found += [
+            {"kind": kind, "id": each["id"], "new": True, "set": each["set"]} for each in entries if each
+        ]
     return found
 
 
@@ -78,7 +84,11 @@ def _seal(tablet: Tablet, portion: list[dict[str, Any]]) -> Sealed:
 
 def headers(batch: Sealed) -> dict[str, str]:
     """HTTP headers of a push."""
-    return {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip", "Batch-Signature": batch.signature}
+    return {
+        "Content-Type": "application/x-ndjson",
+        "Content-Encoding": "gzip",
+        "Batch-Signature": batch.signature,
+    }
 
 
 @contextmanager

@@ -17,9 +17,9 @@ from rich.console import Console
 
 from app.demo import census, figures, totals
 from app.demo.run import Demonstration, demonstrate
+from sync.answers import SyncError
 from sync.client import Tablet
 from sync.contact import Patience
-from sync.outbox import SyncError
 
 SCALE = 0.02
 KILLS = 10
@@ -44,7 +44,9 @@ class Watched(httpx.HTTPTransport):
 def shown(tmp_path: Path, fresh_database_url: Callable[[], str | None]) -> Iterator[Demonstration]:
     urls = tuple(fresh_database_url() or "" for _ in range(3))
     (tmp_path / "tablets").mkdir()
-    made = Demonstration(tmp_path, SEED, SCALE, Console(quiet=True), database_urls=(urls[0], urls[1], urls[2]))
+    made = Demonstration(
+        tmp_path, SEED, SCALE, Console(quiet=True), database_urls=(urls[0], urls[1], urls[2])
+    )
     made.patience = Patience(tries=1)
     yield made
     made.close()
@@ -61,7 +63,7 @@ def entered(demonstration: Demonstration) -> None:
 
 def rows_at(demonstration: Demonstration) -> int:
     """Population rows the commune's server holds, read over its own API."""
-    status = demonstration.kintambo.ask(demonstration.client, "GET", "/v1/status", officer="admin").json()
+    status = demonstration.kintambo.ask(demonstration.client, "GET /v1/status", officer="admin").json()
     return int(status["rows"]["household"] + status["rows"]["person"] + status["rows"]["visit"])
 
 
@@ -73,8 +75,10 @@ def push_one(tablet: Tablet, failed: list[Exception]) -> None:
         failed.append(error)
 
 
-def killed_inside_a_push(demonstration: Demonstration, tablet: Tablet, watched: Watched, *, after: float) -> bool:
-    """Kill the server `after` seconds into a request; whether that request failed. The server is up again afterwards."""
+def killed_inside_a_push(
+    demonstration: Demonstration, tablet: Tablet, watched: Watched, *, after: float
+) -> bool:
+    """Kill the server `after` seconds into a request and start it again; whether that request failed."""
     failed: list[Exception] = []
     watched.sending.clear()
     pushing = threading.Thread(target=push_one, args=(tablet, failed))
@@ -133,7 +137,9 @@ def test_one_birth_lost_before_the_relay_is_named_by_its_cell_and_the_demo_ends_
             yield from lines
 
     out = tmp_path / "figures.json"
-    code = demonstrate(once=True, out=out, scale=0.005, keep=tmp_path / "nodes", seed=SEED, script=OneBirthMissing)
+    code = demonstrate(
+        once=True, out=out, scale=0.005, keep=tmp_path / "nodes", seed=SEED, script=OneBirthMissing
+    )
     assert code == 1
     said = capfd.readouterr().err
     assert "Différence : Kimbanseke 2011 " in said

@@ -128,3 +128,19 @@ def test_a_value_outside_its_list_is_kept_and_counted_as_unknown(node: TestNode)
     assert total(node, population_cell.c.persons, population_cell.c.sex == "") == 1
     with node.database.read() as connection:
         assert connection.execute(sa.select(household.c.quartier)).scalar_one() is None
+
+
+def test_an_open_conflict_moves_to_the_tray_of_the_new_quartier(node: TestNode) -> None:
+    tablet = node.tablet("CD-KN-017")
+    operations = household_of(1)
+    node.push(tablet, *operations)
+    home, member = operations[0]["id"], operations[1]["id"]
+    other = node.tablet("1017010")
+    for device, phone in ((tablet, "+243810000001"), (other, "+243810000002")):
+        node.push(device, {"kind": "person", "id": member, "set": {"phone": phone}})
+    address = {"commune": "CD-KN-017", "quartier": "1017021", "avenue": "Kimpwanza", "number": "3"}
+    node.push(tablet, {"kind": "household", "id": home, "set": address, "par": {"commune": [1]}})
+    with node.database.read() as connection:
+        assert [
+            node.door.areas.code(each) for each in connection.execute(sa.select(conflict.c.area)).scalars()
+        ] == ["1017021"]

@@ -179,5 +179,5 @@ def test_the_quick_check_never_believes_a_doubtful_value(kind: str, picks: dict[
     codes = {"country": frozenset({"CD"}), "commune": frozenset({"CD"}), "quartier": frozenset({"CD"})}
     slowly = [name for name, value in values.items() if not checker(kind, name, codes)(value)]
     assert sorted(slowly) == doubtful_fields(kind, values, codes)
-    if quick_check(kind, names, codes)(values):
+    if quick_check(kind, names, codes=codes)(values):
         assert slowly == []
