@@ -74,7 +74,9 @@ def devices(
     limit = now - timedelta(days=SILENT_DAYS)
     found = []
     for row in rows:
-        areas = orjson.loads(row["areas"]) if row["areas"] else []
+        # A server may have written anything there; only codes are areas.
+        told = orjson.loads(row["areas"]) if row["areas"] else []
+        areas = [each for each in told if isinstance(each, str)] if isinstance(told, list) else []
         if communes is not None and not communes & {
             a if a.startswith("CD-") else door.territory.commune_of(a) for a in areas
         }:
