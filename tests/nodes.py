@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import orjson
 from fastapi import FastAPI
 
@@ -22,7 +23,7 @@ from app.ledger.tables import node as node_table
 from app.main import Node, create_app
 from app.settings import Settings
 from sync.protocol import Header, write_batch, write_line
-from sync.seal import Key, make_node_cert, sign_compact, sign_detached
+from sync.seal import Key, make_grant, make_node_cert, sign_compact, sign_detached
 from tests.web.client import InProcess
 
 PASSWORD = "tiges de bambou 2026"
@@ -52,6 +53,10 @@ class Tablet:
         data = write_batch(header, lines)
         if start is None:
             self.n, self.prev = header.to, hashlib.sha256(data).hexdigest()
+        return self.seal_bytes(data)
+
+    def seal_bytes(self, data: bytes) -> tuple[bytes, str]:
+        """Any bytes under this device's signature, readable or not."""
         return data, sign_detached(self.key, data, kid=self.dev, typ="batch")
 
     def dot(self, n: int) -> str:
@@ -191,6 +196,52 @@ def make_node(
     node = Node.open(settings, database=database, clock=the_clock)
     application = create_app(node)
     return TestNode(node, application, InProcess(application))
+
+
+class Wire(httpx.BaseTransport):
+    """Carries requests to nodes in this process by host name, so that one node can call another."""
+
+    def __init__(self, **nodes: TestNode) -> None:
+        self.nodes = nodes
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Ask the node whose name is the host; a host nobody has is out of reach."""
+        node = self.nodes.get(request.url.host)
+        if node is None:
+            raise httpx.ConnectError("no such node", request=request)
+        headers = [(k, v) for k, v in request.headers.items() if k not in ("host", "content-length")]
+        answer = node.client.request(
+            request.method, request.url.raw_path.decode(), content=request.read(), headers=headers
+        )
+        plain = [(k, v) for k, v in answer.headers.items() if k not in ("content-encoding", "content-length")]
+        return httpx.Response(answer.status_code, headers=plain, content=answer.content)
+
+
+def stranger(node: TestNode, *areas: str, role: str = "agent") -> Tablet:
+    """A tablet this node never saw, enrolled by another server of its province (a node that certifies itself)."""
+    province, server, key, dev = node.door.identity, Key.generate(), Key.generate(), str(uuid.uuid4())
+    other = str(uuid.uuid4())
+    home = list(areas) or ["CD-KN-001"]
+    cert = make_node_cert(
+        province.key,
+        province_node=province.dev,
+        node=other,
+        kind="commune",
+        key=server.public.jwk(),
+        areas=["CD-KN-001"],
+    )
+    grant = make_grant(
+        server,
+        node=other,
+        dev=dev,
+        key=key.public.jwk(),
+        agent=str(uuid.uuid4()),
+        role=role,
+        areas=home,
+        expires="2027-01-01T00:00:00.000Z",
+        node_cert=cert,
+    )
+    return Tablet(dev, key, grant, "")
 
 
 def new(kind: str, values: dict[str, Any], *, identity: str | None = None) -> dict[str, Any]:
