@@ -201,11 +201,24 @@ def _parse_slowly(raw: bytes) -> Any:
 
 
 def _is_plain(found: Any) -> bool:
-    """Tell whether a parsed line has only known keys and flat values: then it is neither deep nor holds a float."""
+    """Tell whether a parsed line has only known keys, flat values or lists of texts, and no number out of bounds."""
     if type(found) is not dict or not found.keys() <= _OPERATION_KEYS:
         return False
     values = found.get("set")
-    return values is None or (type(values) is dict and _PLAIN.issuperset(map(type, values.values())))
+    if values is None:
+        return True
+    if type(values) is not dict:
+        return False
+    for value in values.values():
+        kind = type(value)
+        if kind in _PLAIN:
+            continue
+        if kind is float:
+            if not -GREATEST_INTEGER <= value <= GREATEST_INTEGER:
+                return False
+        elif kind is not list or not all(type(each) is str for each in value):
+            return False
+    return True
 
 
 def _parse(raw: bytes) -> Any:

@@ -32,13 +32,14 @@ def add_areas(connection: sa.Connection, territory: Territory) -> None:
 
 
 class Areas:
-    """Codes and local numbers of all areas, and where each lies."""
+    """Codes and local numbers of all areas, and where each lies; `fallbacks` keep what has no place yet."""
 
     def __init__(self, connection: sa.Connection, territory: Territory) -> None:
         rows = connection.execute(sa.select(area.c.id, area.c.code)).all()
         self._codes: dict[int, str] = {row.id: row.code for row in rows}
         self._ids: dict[str, int] = {row.code: row.id for row in rows}
         self._territory = territory
+        self.fallbacks = sorted(number for number, code in self._codes.items() if code.startswith("commune:"))
 
     def code(self, identity: int) -> str:
         """The code of a local area number."""

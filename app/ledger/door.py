@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ from app.ledger.lines import StoredLine, lines_at
 from app.ledger.node import Identity, Standing, SteadyClock, read_standing
 from app.ledger.projection import Registry
 from app.ledger.senders import BAD_SIGNATURE, GRANT_REQUIRED, Sender, admit, sender_of
+from app.ledger.sorting import Sorted, sort_lines
 from app.ledger.tables import batch, fork, origin
 from app.ledger.trays import stop_waiting_for
 from app.territory.places import Territory
@@ -38,6 +40,14 @@ from sync.protocol import (
 from sync.seal import BadSignature, detached_kid, sign_detached, verify_detached
 
 ROOM = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """A decoded batch, and its lines sorted as if none of them were held already."""
+
+    batch: Batch
+    sorted: Sorted | None
 
 
 class Held:
@@ -121,13 +131,13 @@ class Door:
         if envelope is None:
             with self.database.write() as connection:
                 envelope = self.verify(connection, data, signature, grant=grant)
-        readable = _read(envelope)
+        readable = self._read(envelope)
         with self.database.write() as connection:
             return self._take(connection, envelope, readable)
 
     def accept_many(self, connection: sa.Connection, envelopes: Sequence[Envelope]) -> list[Receipt]:
         """Take verified batches (a bundle) in the caller's transaction, in the order given."""
-        return [self._take(connection, envelope, _read(envelope)) for envelope in envelopes]
+        return [self._take(connection, envelope, self._read(envelope)) for envelope in envelopes]
 
     def sender(self, dev: str) -> Sender | None:
         """A device this node knows; None for any other."""
@@ -152,7 +162,7 @@ class Door:
         areas = (standing.commune,) if standing.commune else ()
         return Sender(identity.dev, identity.key.public, standing.role, "", areas, "", standing.grant)
 
-    def _take(self, connection: sa.Connection, envelope: Envelope, readable: Batch | str) -> Receipt:
+    def _take(self, connection: sa.Connection, envelope: Envelope, readable: Readable | str) -> Receipt:
         bulk.lock_door(connection)
         held, repeated = keeping.held_batch(connection, envelope.sha256)
         if repeated is not None:
@@ -160,7 +170,7 @@ class Door:
         at = self.clock.received_at()
         if isinstance(readable, str):
             return self._set_aside(connection, envelope, readable, at=at)
-        header = readable.header
+        header = readable.batch.header
         if held:
             receipt = keeping.make_receipt(self.identity, envelope, header=header, dispositions={}, at=at)
             keeping.keep_own_receipt(connection, envelope.sha256, receipt)
@@ -171,6 +181,16 @@ class Door:
         )
         keeping.keep_batch(connection, envelope, header=header, local=local, at=at, receipt=receipt)
         return receipt
+
+    def _read(self, envelope: Envelope) -> Readable | str:
+        """Decode and sort before any lock is taken; the reason where header or framing cannot be read."""
+        try:
+            found = read_batch(envelope.data)
+        except Unreadable as error:
+            return error.reason
+        if found.header.dev != envelope.sender.dev:
+            return "foreign_header"
+        return Readable(found, self._sort(found, envelope.sender.role, Held()))
 
     def _set_aside(self, connection: sa.Connection, envelope: Envelope, reason: str, *, at: str) -> Receipt:
         """A signed batch whose header or framing cannot be read: kept whole, visible, receipted, not folded."""
@@ -203,7 +223,7 @@ class Door:
             first = last + done + 1
             header = Header(1, self.identity.dev, self.identity.ep, first, first + len(lines) - 1, prev, by)
             envelope, readable = self._seal(header, lines)
-            dispositions, local = self._fold(connection, envelope, readable, at=at)
+            dispositions, local = self._fold(connection, envelope, Readable(readable, None), at=at)
             keeping.keep_batch(connection, envelope, header=header, local=local, at=at, receipt=None)
             results |= {str(int(n) - last - 1): found for n, found in dispositions.items()}
             done += len(lines)
@@ -233,16 +253,16 @@ class Door:
     # -- folding -----------------------------------------------------------------------------------------------
 
     def _fold(
-        self, connection: sa.Connection, envelope: Envelope, readable: Batch, *, at: str
+        self, connection: sa.Connection, envelope: Envelope, readable: Readable, *, at: str
     ) -> tuple[dict[str, Disposition], int]:
-        header, sender = readable.header, envelope.sender
+        header, sender = readable.batch.header, envelope.sender
         local, ranges = keeping.origin_of(connection, header)
-        held = self._held(connection, readable, local=local, ranges=ranges, at=at)
+        held = self._held(connection, readable.batch, local=local, ranges=ranges, at=at)
         commune = sender.commune(self.territory.commune_of)
         author = Author(
             sender.dev, header.ep, local, sender.role, commune, header.by, header.from_, header.to
         )
-        fold = self._run(connection, author, readable.lines, held=held, at=at)
+        fold = self._run(connection, author, readable, held=held, at=at)
         keeping.set_aside(
             connection,
             envelope,
@@ -257,27 +277,36 @@ class Door:
         return fold.dispositions, local
 
     def _run(
-        self, connection: sa.Connection, author: Author, lines: Sequence[Line], *, held: Held, at: str
+        self, connection: sa.Connection, author: Author, readable: Readable, *, held: Held, at: str
     ) -> Fold:
         """Creation is optimistic: nearly all operations write down something new, and asking first costs a query."""
+        found = readable.sorted
+        if held.skip or found is None:
+            found = self._sort(readable.batch, author.role, held)
         try:
             with connection.begin_nested():
-                return self._once(connection, author, lines, held=held, at=at, probe=False)
+                return self._once(connection, author, found, held=held, at=at, probe=False)
         except sa.exc.IntegrityError:
-            return self._once(connection, author, lines, held=held, at=at, probe=True)
+            found = self._sort(readable.batch, author.role, held)
+            return self._once(connection, author, found, held=held, at=at, probe=True)
+
+    def _sort(self, readable: Batch, role: str, held: Held) -> Sorted:
+        return sort_lines(self.registry, readable.lines, role=role, skip=held.skip, again=held.again)
 
     def _once(
         self,
         connection: sa.Connection,
         author: Author,
-        lines: Sequence[Line],
+        found: Sorted,
         *,
         held: Held,
         at: str,
         probe: bool,
     ) -> Fold:
-        fold = Fold(connection, self.registry, areas=self.areas, author=author, at=at, probe=probe)
-        fold.run(lines, skip=held.skip, again=held.again, forks=held.entities)
+        fold = Fold(
+            connection, self.registry, areas=self.areas, author=author, found=found, at=at, probe=probe
+        )
+        fold.run(forks=held.entities)
         return fold
 
     @staticmethod
@@ -313,14 +342,6 @@ def _checked(sender: Sender, data: bytes, signature: str) -> Envelope:
     except BadSignature as error:
         raise BAD_SIGNATURE() from error
     return Envelope.seal(sender, data, signature=signature)
-
-
-def _read(envelope: Envelope) -> Batch | str:
-    try:
-        readable = read_batch(envelope.data)
-    except Unreadable as error:
-        return error.reason
-    return readable if readable.header.dev == envelope.sender.dev else "foreign_header"
 
 
 def _line(operation: Mapping[str, Any]) -> bytes:

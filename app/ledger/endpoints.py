@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Depends, Query, Request
 
 from app.access import journal
 from app.access.jurisdiction import communes_of
-from app.access.officers import Officer, find_username
+from app.access.officers import Officer, find_username, names_of
 from app.access.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
 from app.access.permissions import Permission, allow, node_kind
 from app.ledger import enrolment
@@ -62,11 +62,13 @@ def _conflict(connection: sa.Connection, door: Door, row: Any) -> Conflict:
         connection.execute(sa.select(shape.table).where(shape.table.c.id == row["id"])).mappings().first()
     )
     known = history(connection, shape.kind, dict(stored)) if stored is not None else {}
+    standing = [each for each in known.get(row["register"], []) if each["live"]]
+    names = names_of(connection, (each["by"] for each in standing))
     return Conflict.model_validate(
         {
             **{name: row[name] for name in ("kind", "id", "register", "weight", "opened_at")},
             "area": door.areas.code(row["area"]),
-            "values": [each for each in known.get(row["register"], []) if each["live"]],
+            "values": [each | {"by_name": names.get(each["by"])} for each in standing],
         }
     )
 

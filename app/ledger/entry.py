@@ -34,6 +34,7 @@ class Author:
 class Entry:
     """One entity this batch touches: its stored row if any, the operations, and the state after folding them.
 
+    `row` is that of a creation but for its system columns (Shape.head).
     `moved`: no operation of this batch is about it; it follows an entity that moved.
     """
 
@@ -44,6 +45,7 @@ class Entry:
     registers: merge.Registers | None = None
     clean: Values = field(default_factory=dict)
     extra: Values = field(default_factory=dict)
+    row: tuple[Any, ...] = ()
     area: str = ""
     moved: bool = False
 

@@ -67,7 +67,12 @@ def read_positions(after: Sequence[str], granted: Sequence[str]) -> dict[str, Po
         number, _, identity = text.partition(",")
         if code not in granted:
             raise AREA_NOT_GRANTED(f"Zone non accordée : {code or each}.")
-        if not number.isascii() or not number.isdecimal() or len(number) > 18 or (identity and not is_uuid4(identity)):
+        if (
+            not number.isascii()
+            or not number.isdecimal()
+            or len(number) > 18
+            or (identity and not is_uuid4(identity))
+        ):
             raise BAD_POSITION(f"Position non valable : {each[:80]}.")
         positions[code] = (int(number), identity)
     return positions

@@ -1,28 +1,26 @@
-"""One batch folded: its lines sorted, the entities they touch loaded and merged, then placed, written and listed.
+"""One batch folded: the entities its sorted lines touch are loaded and merged, then placed, written and listed.
 The rules of merging are in sync.merge; where the results are kept is the business of placing, writing and trays."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import orjson
 import sqlalchemy as sa
 
 from app.ledger import bulk, trays
 from app.ledger.areas import Areas
-from app.ledger.entry import Author, Disposition, Entity, Entry, Touched
+from app.ledger.entry import Author, Entity, Entry
 from app.ledger.lines import creation_writes
 from app.ledger.placing import Placing
-from app.ledger.projection import Registry, Shape, short
+from app.ledger.projection import Registry, short
+from app.ledger.sorting import Sorted
 from app.ledger.tables import fork, other
 from app.ledger.writing import Writing
 from sync import merge
 from sync.catalogue import register_of
-from sync.ledger import refusal
-from sync.protocol import Line, Operation, dot
-
-FOLDED_ACTS = frozenset({"set", "resolve"})
+from sync.protocol import dot
 
 
 class Fold:
@@ -36,6 +34,7 @@ class Fold:
         *,
         areas: Areas,
         author: Author,
+        found: Sorted,
         at: str,
         probe: bool,
     ) -> None:
@@ -45,28 +44,16 @@ class Fold:
         self.author = author
         self.at = at
         self.probe = probe
-        self.touched = Touched()
-        self.dispositions: dict[str, Disposition] = {}
-        self.quarantined: list[tuple[Line, str]] = []
+        self.touched = found.touched
+        self.dispositions = found.dispositions
+        self.quarantined = found.quarantined
         self._forked_dots: frozenset[str] | None = None
 
-    def run(
-        self,
-        lines: Iterable[Line],
-        *,
-        skip: Mapping[int, Disposition],
-        again: Collection[int] = (),
-        forks: Iterable[Entity] = (),
-    ) -> None:
-        """Fold the lines. `skip` are numbers already held and what is said of them; `again` those among them that are
-        folded all the same; `forks` the entities whose held line is now contested."""
-        self._sort(lines, skip, again)
+    def run(self, *, forks: Iterable[Entity] = ()) -> None:
+        """Fold the sorted lines; `forks` are the entities whose held line is now contested."""
         self._load(forks)
         for entry in self.touched.changed():
             self._merge(entry)
-        for made in self.touched.creations.values():
-            for entry in made.values():
-                entry.clean, entry.extra = entry.shape.split(merge.first_values(entry.operations[0][1]))
         Placing(self.connection, self.registry, areas=self.areas, author=self.author).place(self.touched)
         writing = Writing(self.connection, self.registry, areas=self.areas, author=self.author)
         writing.write(self.touched, probe=self.probe)
@@ -77,43 +64,7 @@ class Fold:
         for n, reason in listed.items():
             self.dispositions.setdefault(str(n), {"status": "deferred", "reason": reason})
 
-    # -- reading the lines -------------------------------------------------------------------------------------
-
-    def _sort(self, lines: Iterable[Line], skip: Mapping[int, Disposition], again: Collection[int]) -> None:
-        role, dispositions = self.author.role, self.dispositions
-        shapes: dict[str, Shape] = {}
-        for line in lines:
-            operation = line.operation
-            reason = (line.reason or "unreadable") if operation is None else refusal(operation, role=role)
-            if (known := skip.get(line.n)) is not None:
-                dispositions[str(line.n)] = known
-                if known["status"] == "duplicate" and (reason is not None or line.n not in again):
-                    continue
-            if reason is not None or operation is None:
-                self.quarantined.append((line, reason or "unreadable"))
-                dispositions[str(line.n)] = {"status": "quarantined", "reason": reason}
-                continue
-            if operation.act not in FOLDED_ACTS:
-                dispositions.setdefault(str(line.n), {"status": "deferred", "reason": "act_kept_for_later"})
-                continue
-            shape = shapes.get(operation.kind) or shapes.setdefault(
-                operation.kind, self.registry.shape(operation.kind)
-            )
-            self._enter(shape, operation, line)
-
-    def _enter(self, shape: Shape, operation: Operation, line: Line) -> None:
-        kind, identity = operation.kind, operation.id
-        step = (line.n, operation, line.raw)
-        made = self.touched.creations[kind]
-        changed = self.touched.changes[kind].get(identity)
-        if changed is not None:
-            changed.operations.append(step)
-        elif operation.new and identity not in made and not operation.par and operation.ev == "declared":
-            made[identity] = Entry(shape, identity, [step])
-        else:
-            first = made.pop(identity, None)
-            steps = [*(first.operations if first else ()), step]
-            self.touched.changes[kind][identity] = Entry(shape, identity, steps)
+    # -- loading -----------------------------------------------------------------------------------------------
 
     def _load(self, forks: Iterable[Entity]) -> None:
         creations, changes = self.touched.creations, self.touched.changes

@@ -80,17 +80,31 @@ class Placing:
         return found
 
     def _bring_followers(self, touched: Touched) -> None:
-        """Members of a household that came late or moved take its area with it."""
-        for kind in [k for k in self.registry.shapes if self.registry.followers(k)]:
-            leaders = {e.id: e.area for e in touched.creations[kind].values()}
-            leaders.update((e.id, e.area) for e in touched.changes[kind].values())
-            if not leaders:
-                continue
+        """Members of a household that came late or moved take its area with it.
+
+        Whoever came before a household that is new here waits in a fallback area: mostly nobody does.
+        """
+        for kind in self.registry.leaders:
             for shape in self.registry.followers(kind):
+                leaders = {e.id: e.area for e in touched.changes[kind].values()}
+                if touched.creations[kind] and self._someone_waits(shape):
+                    leaders.update((e.id, e.area) for e in touched.creations[kind].values())
+                if not leaders:
+                    continue
                 column = shape.table.c[shape.projection.follows or ""]
                 query = sa.select(shape.table).where(column.in_(leaders))
                 for row in self.connection.execute(query).mappings():
                     self._follow(shape, dict(row), leaders=leaders, touched=touched)
+
+    def _someone_waits(self, shape: Shape) -> bool:
+        # In the feed's order, so that the feed's index answers even where the planner knows nothing yet.
+        column = shape.table.c
+        query = (
+            sa.select(column.id)
+            .where(column.area.in_(self.areas.fallbacks))
+            .order_by(column.area, column.seq)
+        )
+        return self.connection.execute(query.limit(1)).first() is not None
 
     def _follow(
         self, shape: Shape, row: Mapping[str, Any], *, leaders: Mapping[str, str], touched: Touched
@@ -102,5 +116,5 @@ class Placing:
         area = shape.projection.area(clean, None) or leaders[row[shape.projection.follows or ""]]
         if self.areas.code(row["area"]) != area:
             extra = orjson.loads(row["extra"]) if row["extra"] else {}
-            entry = Entry(shape, identity, [], row, None, clean, extra, area, moved=True)
+            entry = Entry(shape, identity, [], row, clean=clean, extra=extra, area=area, moved=True)
             touched.changes[shape.kind][identity] = entry

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import orjson
@@ -97,8 +98,8 @@ class Shape:
                 extra[name] = value
         return clean, extra
 
-    def row(self, identity: str, clean: Values, *, extra: Values, system: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The tuple for the table, in the order of its columns; `system` = origin, n, area, seq, rev, registers."""
+    def head(self, identity: str, clean: Values, *, extra: Values) -> tuple[Any, ...]:
+        """The row but for its system columns: id, fields, derived columns, extra."""
         row: list[Any] = [identity, *map(clean.get, self.fields)]
         for at in self._json:
             if row[at] is not None:
@@ -107,17 +108,18 @@ class Shape:
             # 5.0 is 5 to the merge, but not to COPY into an integer column.
             if type(row[at]) is float:
                 row[at] = int(row[at])
-        row.append(orjson.dumps(extra).decode() if extra else None)
-        row += system
         for _, compute in self.derived:
             row.append(compute(clean))
-        row += self._together[1](clean)
-        return tuple(row)
+        return (*row, *self._together[1](clean), orjson.dumps(extra).decode() if extra else None)
+
+    def row(self, identity: str, clean: Values, *, extra: Values, system: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The tuple for the table in the order of `order`; `system` = origin, n, area, seq, rev, registers."""
+        return self.head(identity, clean, extra=extra) + system
 
     @property
     def order(self) -> tuple[str, ...]:
         """Column names in the order `row` fills them."""
-        return ("id", *self.fields, *SYSTEM, *(name for name, _ in self.derived), *self._together[0])
+        return ("id", *self.fields, *(name for name, _ in self.derived), *self._together[0], *SYSTEM)
 
     def values_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """All values of a stored row, doubtful and unknown ones included (the row's `set` of the feed)."""
@@ -157,6 +159,11 @@ class Registry:
                 Projection(kind, other, derived={"kind": lambda _values: name}), self.codes, kind=kind
             )
         return found
+
+    @cached_property
+    def leaders(self) -> list[str]:
+        """Kinds that others follow."""
+        return sorted({s.projection.followed for s in self.shapes.values() if s.projection.followed})
 
     def followers(self, kind: str) -> list[Shape]:
         """Shapes whose area is that of an entity of this kind."""

@@ -96,6 +96,7 @@ class ConflictValue(BaseModel):
     dot: str = Field(description="Opération qui l'a écrite.")
     value: Any = Field(description="La valeur.")
     by: str | None = Field(description="Auteur.")
+    by_name: str | None = Field(None, description="Son nom, s'il a un compte ici.", examples=["Marie Mbuyi"])
     dev: str = Field(description="Appareil.")
     ev: str = Field(description="Preuve : act, document, declared ou estimated.", examples=["declared"])
     at: str | None = Field(description="Heure de l'appareil (témoignage).")

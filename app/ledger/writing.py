@@ -57,8 +57,7 @@ class Writing:
             rows = []
             for entry in made.values():
                 area, seq = numbers[entry.area]
-                system = (origin, entry.operations[0][0], area, seq, 1, None)
-                rows.append(shape.row(entry.id, entry.clean, extra=entry.extra, system=system))
+                rows.append((*entry.row, origin, entry.operations[0][0], area, seq, 1, None))
                 for name, key, count in cells_of(kind, entry.clean, entry.area):
                     self._cells[name][key] += count
             if shape.projection.yielding and probe:

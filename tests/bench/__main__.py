@@ -1,4 +1,4 @@
-"""`make bench`, or `python -m tests.bench [P1 P8 P10] [--scale 1] [--rounds 3]`: ratios against limits of the same run."""
+"""`make bench`, or `python -m tests.bench [P1 P8 P10] [--scale 1] [--rounds 3]`: ratios against limits measured with them."""
 
 from __future__ import annotations
 

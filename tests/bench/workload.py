@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +64,15 @@ def open_node(home: Path, url: str) -> TestNode:
 
 
 def sealed_census(node: TestNode, *, households: int, scale: float = 1.0) -> list[Sealed]:
-    """The census of `scale` in batches of about so many households, sealed by forty enrolled tablets."""
+    """The census of `scale` in equal batches of about so many households, sealed by forty enrolled tablets."""
     batches: list[Sealed] = []
     tours = census.tablets(scale)
     for number, plans in groupby(census.households(SEED, scale), key=lambda plan: plan.tablet):
         tablet = node.tablet(tours[number - 1].quartier)
-        lines = (plan.line for plan in plans)
-        while portion := list(islice(lines, households)):
+        lines = [plan.line for plan in plans]
+        pieces = max(1, round(len(lines) / households))
+        for piece in range(pieces):
+            portion = lines[piece * len(lines) // pieces : (piece + 1) * len(lines) // pieces]
             batches.append(_seal(tablet, portion))
     return batches
 
