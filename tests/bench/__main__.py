@@ -1,4 +1,4 @@
-"""`make bench`, or `python -m tests.bench [P1 P8 P10] [--scale 1] [--rounds 3]`: ratios against limits measured with them."""
+"""`make bench`, or `python -m tests.bench [P1 P8 P10] [--scale 1] [--rounds 3]`: ratios against limits of that run."""
 
 from __future__ import annotations
 

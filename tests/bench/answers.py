@@ -21,19 +21,15 @@ REQUESTS = 60
 
 def measure(scale: float, rounds: int) -> None:
     """Print P10 and the search's ratio on both engines."""
-    installation = postgres.packaged()
-    server = postgres.start(installation) if installation else None
+    server = postgres.start(postgres.packaged())
     try:
-        for engine, url in (
-            ("SQLite", ""),
-            *((("PostgreSQL", server.url(server.create())),) if server else ()),
-        ):
+        for engine, url in (("SQLite", ""), ("PostgreSQL", server.url(server.create()))):
             with folder() as home:
                 node = open_node(home / "node", url)
                 people = _fill(node, scale)
                 node.database.close()
                 with served(home / "node", url) as running:
-                    _compare(engine, running.url, people, rounds)
+                    _compare(engine, running.url, people=people, rounds=rounds)
     finally:
         server.close()
 
@@ -60,7 +56,7 @@ def _login(client: httpx.Client, username: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {client.post('/v1/sessions', json=body).json()['token']}"}
 
 
-def _compare(engine: str, url: str, people: list[dict[str, str]], rounds: int) -> None:
+def _compare(engine: str, url: str, *, people: list[dict[str, str]], rounds: int) -> None:
     with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
         clerk, planner = _login(client, "prepose"), _login(client, "planificateur")
 

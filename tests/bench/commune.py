@@ -1,4 +1,4 @@
-"""P1 and P2: a whole commune accepted over HTTP, durably and with all duties on, against its bare rows in one commit."""
+"""P1 and P2: a whole commune accepted over HTTP with all duties on, against its bare rows in one durable commit."""
 
 from __future__ import annotations
 
