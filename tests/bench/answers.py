@@ -41,12 +41,12 @@ def _fill(node: TestNode, scale: float) -> list[dict[str, str]]:
     lines = births.lines(SEED, scale)
     while portion := list(islice(lines, 1000)):
         body = b"".join(orjson.dumps(line) + b"\n" for line in portion)
-        key = {"Idempotency-Key": f"{portion[0]['year']}-{portion[0]['number']}"}
+        key = {"Idempotency-Key": f"bench-{portion[0]['year']}-{portion[0]['number']}"}
         answer = node.client.post("/v1/imports/acts", content=body, headers=registrar | key)
         if answer.status_code >= 300:
             raise RuntimeError(answer.text[:500])
     node.add_officer("clerk", census.COMMUNE, username="prepose")
-    node.add_officer("planner", username="planificateur")
+    node.add_officer("planner", "CD-KN-008", username="planificateur")
     people = (person for plan in census.households(SEED, scale) for person in plan.line.get("persons", ()))
     return [{"id": each["id"], **each["set"]} for each in islice(people, 0, None, 997)]
 
