@@ -84,8 +84,8 @@ BROKEN: dict[str, tuple[bytes, dict[str, str], str]] = {
 
 # Values of every JSON type, for fields that want another.
 STRANGE: list[Any] = [
-    None, True, 0, -1, 2**53, -(2**63), 10**30, 1.5, 1e300, "", " ", SQL, "x" * 20_000, "\u202eabc", "２０２６",
-    "2026-02-30", UUID1, UUID4, [None], ["x"] * 2000, {"a": {"b": [1]}},
+    None, True, 0, 2**53, -(2**63), 10**30, 1e300, "", SQL, "x" * 20_000, "\u202eabc", "２０２６", "2026-02-30", UUID4,
+    ["x"] * 2000, {"a": {"b": [1]}},
 ]  # fmt: skip
 
 # Text of a query or a path, as it stands in the address.
