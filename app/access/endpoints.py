@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials
 
 from app.access import officers
@@ -71,13 +71,15 @@ def open_session(body: SessionIn, door: Annotated[Login, Depends(login)], respon
 @router.delete(
     "/sessions/current",
     status_code=204,
+    response_class=Response,
     summary="Fermer la session",
     dependencies=[Depends(allow(Permission.OWN_SESSION))],
 )
-def end_session(bearer: Annotated[HTTPAuthorizationCredentials, Depends(BEARER)], store: Store) -> None:
+def end_session(bearer: Annotated[HTTPAuthorizationCredentials, Depends(BEARER)], store: Store) -> Response:
     """Le jeton ne vaut plus rien ensuite."""
     with store.write() as connection:
         close_session(connection, bearer.credentials)
+    return Response(status_code=204)
 
 
 @router.get("/officers", summary="Les officiers")
@@ -117,9 +119,18 @@ def create_officer(
     "/officers/{officer_id}", summary="Modifier un officier", dependencies=[Depends(protected_channel)]
 )
 def patch_officer(
-    officer_id: UUID, body: OfficerPatch, _admin: Admin, *, store: Store, now: Now, kind: Kind
+    officer_id: Annotated[UUID, Path(description="Identifiant de l'officier.")],
+    body: OfficerPatch,
+    _admin: Admin,
+    *,
+    store: Store,
+    now: Now,
+    kind: Kind,
 ) -> OfficerOut:
-    """Nom, rôle, commune, mot de passe, fermeture ou réouverture du compte ; changer ses droits ferme ses sessions."""
+    """Nom, rôle, commune, mot de passe, fermeture ou réouverture du compte ; changer ses droits ferme ses sessions.
+
+    409 `last_admin` : le dernier compte d'administrateur ouvert ne se ferme pas et ne change pas de rôle.
+    """
     given, officer = body.model_fields_set, str(officer_id)
     with store.write() as connection:
         before = officers.find_officer(connection, officer)

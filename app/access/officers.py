@@ -8,6 +8,7 @@ import re
 import threading
 import unicodedata
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +20,7 @@ from app.access import tables
 from app.access.tables import ROLES
 from app.clock import stamp
 from app.errors import problem
+from sync.catalogue import is_uuid4
 
 USERNAME_TAKEN = problem("username_taken", 409, "Identifiant déjà pris", "Choisissez un autre identifiant.")
 USERNAME_INVALID = problem(
@@ -34,6 +36,12 @@ COMMUNE_REQUIRED = problem(
 )
 WEAK_PASSWORD = problem(
     "weak_password", 422, "Mot de passe trop faible", "Choisissez une phrase d'au moins 12 caractères."
+)
+LAST_ADMIN = problem(
+    "last_admin",
+    409,
+    "Dernier administrateur",
+    "Ajoutez ou rouvrez d'abord le compte d'un autre administrateur.",
 )
 OFFICER_UNKNOWN = problem("officer_unknown", 404, "Officier inconnu", "Vérifiez l'identifiant.")
 
@@ -164,9 +172,14 @@ def change_officer(
     commune: str | None,
     whole_province: bool = False,
 ) -> None:
-    """Give an officer (by id) this name, role and commune; his sessions end when his rights change."""
+    """Give an officer (by id) this name, role and commune; his sessions end when his rights change.
+
+    Raises `last_admin` (409) where nobody would be left to care for the accounts.
+    """
     commune = _checked_commune(role, commune, whole_province=whole_province)
     before = find_officer(connection, officer)
+    if role != "admin":
+        _require_another_admin(connection, officer)
     new = {"name": _checked_name(name), "role": role, "commune": commune}
     connection.execute(tables.officer.update().where(tables.officer.c.id == officer).values(**new))
     if (before.role, before.commune) != (role, commune):
@@ -174,8 +187,12 @@ def change_officer(
 
 
 def disable(connection: sa.Connection, officer: str, *, at: datetime) -> None:
-    """Close an officer's account (by id) and end his sessions; disabling twice keeps the first moment."""
+    """Close an officer's account (by id) and end his sessions; disabling twice keeps the first moment.
+
+    Raises `last_admin` (409) where nobody would be left to care for the accounts.
+    """
     find_officer(connection, officer)
+    _require_another_admin(connection, officer)
     open_account = sa.and_(tables.officer.c.id == officer, tables.officer.c.disabled_at.is_(None))
     connection.execute(tables.officer.update().where(open_account).values(disabled_at=stamp(at)))
     end_sessions(connection, officer)
@@ -221,6 +238,15 @@ def find_username(connection: sa.Connection, username: str) -> OfficerRow:
     return OfficerRow(*row)
 
 
+def names_of(connection: sa.Connection, ids: Iterable[object]) -> dict[str, str]:
+    """Officer id → name, of those among these authors who have (or had) an account here."""
+    wanted = {each for each in ids if is_uuid4(each)}
+    if not wanted:
+        return {}
+    query = sa.select(tables.officer.c.id, tables.officer.c.name).where(tables.officer.c.id.in_(wanted))
+    return {row.id: row.name for row in connection.execute(query)}
+
+
 def list_officers(connection: sa.Connection, *, after: str = "", limit: int = 1000) -> list[OfficerRow]:
     """Officers in the order of their user names, from the first name greater than `after`."""
     query = (
@@ -230,6 +256,17 @@ def list_officers(connection: sa.Connection, *, after: str = "", limit: int = 10
         .limit(limit)
     )
     return [OfficerRow(*row) for row in connection.execute(query)]
+
+
+def _require_another_admin(connection: sa.Connection, officer: str) -> None:
+    """Raise `last_admin` where this officer's is the only open account of an admin."""
+    open_admins = tables.officer.c.role == "admin", tables.officer.c.disabled_at.is_(None)
+    # Locked: two admins closing each other's account at the same time would leave nobody.
+    query = sa.select(tables.officer.c.id).where(*open_admins).order_by(tables.officer.c.id).with_for_update()
+    if connection.execute(query).scalars().all() == [officer]:
+        raise LAST_ADMIN(
+            "C'est le seul compte d'administrateur ouvert : personne ne pourrait plus gérer les comptes."
+        )
 
 
 def _checked_name(name: str) -> str:

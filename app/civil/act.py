@@ -32,8 +32,13 @@ class Place:
 
     @property
     def reference(self) -> str:
-        """`office/year/number`: how a person's file names the act."""
-        return f"{self.office}/{self.year}/{self.number}"
+        """`CD-KN-017-01 vol. 3/2026 n° 12` (office, volume/year, number): how a person's file names the act."""
+        return reference(self.office, self.volume, year=self.year, number=self.number)
+
+
+def reference(office: str, volume: str, *, year: int, number: int) -> str:
+    """Where an act is found, as a person's `birth_act_ref` says it; stored texts are compared, so it never changes."""
+    return f"{office} vol. {volume}/{year} n° {number}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,14 +50,13 @@ def place_child(
     as evidence `act`. Else the child becomes a person of the household where the mother lives (a row with a
     household, neither moved nor dead). Else the clerk gets a task.
     """
-    facts = {name: values[name] for name in _FACTS if name in values}
-    facts |= {"birth_act": "seen", "birth_act_ref": reference}
+    facts = _facts(values, reference)
     child = values.get("person")
     known = _row(connection, child)
     if known is not None:
         return _known(connection, known, facts, birth=birth, act=act)
-    mother = _row(connection, values.get("mother"))
-    if mother is not None and mother["household"] is not None and mother["status"] not in GONE:
+    mother = resident(connection, values.get("mother"))
+    if mother is not None:
         return _newborn(mother, facts, child=child or str(uuid.uuid4()), birth=birth, act=act)
     task = str(uuid.uuid4())
     what = {
@@ -68,6 +67,32 @@ def place_child(
         "stage": "open",
     }
     return Placed(None, None, task, [{"kind": "task", "id": task, "new": True, "set": what}])
+
+
+def recognise_child(
+    connection: sa.Connection,
+    values: Mapping[str, Any],
+    row: Mapping[str, Any],
+    *,
+    birth: str,
+    act: str,
+    reference: str,
+) -> Placed:
+    """A person of the register (`row`) turns out to be the child of an act: its facts (clean `values`) and the link."""
+    return _known(connection, row, _facts(values, reference), birth=birth, act=act)
+
+
+def _facts(values: Mapping[str, Any], reference: str) -> dict[str, Any]:
+    """What an act says of the child, for his registers; `reference` is how his file names the act."""
+    said = {name: values[name] for name in _FACTS if name in values}
+    return said | {"birth_act": "seen", "birth_act_ref": reference}
+
+
+def resident(connection: sa.Connection, identity: str | None) -> Mapping[str, Any] | None:
+    """The row of a person known here who lives in a household, neither moved nor dead; None for anybody else."""
+    row = _row(connection, identity)
+    lives = row is not None and row["household"] is not None and row["status"] not in GONE
+    return row if lives else None
 
 
 def _known(

@@ -16,6 +16,7 @@ from app.civil.declaration import answered, birth_row, delay
 from app.ledger.door import Door
 from app.ledger.history import etag
 from app.ledger.projection import Shape
+from sync.catalogue import CATALOGUE
 
 _ITEM = ("nom", "postnom", "prenom", "sex", "birth_date", "birth_precision", "declared_on", "mode", "commune")
 _ACT = (
@@ -23,6 +24,15 @@ _ACT = (
     *("drawn_at", "drawn_by", "person"),
 )
 _PEOPLE = ("person", "mother", "father")
+# An act never changes: of a child placed after its registration only the link tells.
+_LINKED = (
+    sa.select(tables.link.c.person)
+    .where(tables.link.c.act == tables.act.c.id)
+    .order_by(tables.link.c.id)
+    .limit(1)
+    .scalar_subquery()
+)
+_CHILD: sa.ColumnElement[Any] = sa.func.coalesce(tables.act.c.person, _LINKED)
 _CHUNK = 500
 
 Position = tuple[int, int, str]
@@ -86,13 +96,14 @@ def birth_file(connection: sa.Connection, door: Door, *, birth: str) -> BirthFil
     The ETag changes when the declaration or its act does.
     """
     row = birth_row(connection, birth)
-    query = sa.select(tables.act).where(tables.act.c.birth == birth).order_by(tables.act.c.id).limit(1)
-    found = connection.execute(query).mappings().one_or_none()
-    act = dict(found) if found is not None else None
+    query = sa.select(tables.act, _CHILD.label("child")).where(tables.act.c.birth == birth)
+    found = connection.execute(query.order_by(tables.act.c.id).limit(1)).mappings().one_or_none()
+    act = {**found, "person": found["child"]} if found is not None else None
     shape = door.registry.shapes["birth"]
     values = shape.clean_values(row)
-    shown = {"id": birth, **values, **_judged(values, act), "act": _act(act)}
-    tag = etag(row) if act is None else _combined(etag(row), etag(act))
+    unknown = dict.fromkeys(CATALOGUE["birth"].fields)
+    shown = {"id": birth, **unknown, **values, **_judged(values, act), "act": _act(act)}
+    tag = etag(row) if act is None else _combined(etag(row), etag(act), act["person"] or "")
     persons = _people(act["person"] if act is not None else None, *(values.get(name) for name in _PEOPLE))
     return BirthFile(shown, tag, door.areas.commune(door.areas.code(row["area"])), persons)
 
@@ -163,7 +174,8 @@ def _wanted(year: int | None, delay_is: str | None) -> sa.Select[Any]:
 def _whole(wanted: sa.Select[Any]) -> sa.Select[Any]:
     page = wanted.subquery("page")
     birth, act = tables.birth, tables.act
-    shown = [act.c[name].label(f"act_{name}") for name in (*_ACT, *_LEGAL)]
+    columns = {name: act.c[name] for name in (*_ACT, *_LEGAL)} | {"person": _CHILD}
+    shown = [column.label(f"act_{name}") for name, column in columns.items()]
     query = sa.select(birth, *shown).select_from(
         page.join(birth, birth.c.id == page.c.id).outerjoin(act, act.c.id == page.c.act)
     )

@@ -33,9 +33,12 @@ from app.civil.schemas import (
     Imported,
     Registered,
     RegistrationIn,
+    TaskDone,
+    TaskDoneIn,
     TaskOut,
     paper_act_schema,
 )
+from app.civil.tasks import TASK_UNKNOWN, close_task
 from app.civil.today import confirm_day, day_of_registration
 from app.database import Database
 from app.errors import problem
@@ -297,6 +300,36 @@ def list_tasks(
             connection, door, communes=communes, stage=stage, after=_position(cursor), limit=limit
         )
     return JSONResponse({"items": items, "next": following and encode_cursor(*following)})
+
+
+@router.post("/tasks/{task_id}/done", summary="Clore une tâche")
+def finish_task(
+    task_id: Annotated[str, Path(max_length=100, description="Identifiant de la tâche.")],
+    body: TaskDoneIn,
+    officer: Annotated[Officer, Depends(allow(Permission.DECLARE))],
+    store: Store,
+    *,
+    door: TheDoor,
+) -> TaskDone:
+    """La tâche sort de la liste des tâches à faire ; déjà faite, elle est rendue telle quelle.
+
+    Avec `person`, l'enfant retrouvé reçoit les données de l'acte et le lien est gardé dans les deux sens.
+    404 `task_unknown`, 403 `other_commune`, 409 `person_has_act`, 422 `invalid_input`.
+    """
+    if not is_uuid4(task_id):
+        raise TASK_UNKNOWN()
+    with store.write() as connection:
+        found = close_task(connection, door, officer, task=task_id, person=body.person, note=body.note)
+        _journal(
+            connection,
+            door,
+            officer,
+            births=[found["birth"]] if found["birth"] is not None else [],
+            persons=[found["person"]] if found["person"] is not None else [],
+            commune=found["commune"],
+            route="POST /v1/tasks/{id}/done",
+        )
+    return TaskDone.model_validate(found)
 
 
 @router.post(

@@ -274,6 +274,23 @@ class TaskOut(BaseModel):
     note: str | None = Field(None, description="Note.")
 
 
+class TaskDoneIn(Strict):
+    """Une tâche est faite ; pour un enfant sans ménage, qui il est au registre de la population."""
+
+    person: Entity | None = _about(
+        "L'enfant, s'il vit dans un ménage de ce registre : l'acte lui est rattaché.",
+        "7b0f2f4e-5f55-4c3a-9a0c-2f1e6a3d9b10",
+    )
+    note: Long | None = _about("Ce qui a été fait ou constaté.", "Recensé chez sa grand-mère.")
+
+
+class TaskDone(TaskOut):
+    """La tâche faite, et l'enfant rattaché à l'acte."""
+
+    person: str | None = Field(None, description="L'enfant au registre de la population.")
+    household: str | None = Field(None, description="Le ménage de l'enfant.")
+
+
 class PaperPlace(BaseModel):
     """La place d'un acte dans les registres."""
 

@@ -63,7 +63,9 @@ def change_household(
 def read_household(connection: sa.Connection, desk: Desk, identity: str) -> dict[str, Any]:
     """A household with its members in the order of the card."""
     row = _seen(desk, find_row(connection, household, identity))
-    query = sa.select(person).where(person.c.household == identity).order_by(person.c.line, person.c.id)
+    # The engines disagree on where NULL stands; whoever is not on the card yet comes last, the youngest at the end.
+    order = (person.c.line.asc().nulls_last(), person.c.birth_date.asc().nulls_first(), person.c.id)
+    query = sa.select(person).where(person.c.household == identity).order_by(*order)
     members = find_rows(connection, query)
     desk.journal(connection, members)
     shown = show(connection, desk, "household", rows=[row])[0]

@@ -8,10 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.access.tables import officer
+from app.access.officers import names_of
 from app.ledger.history import etag, forked_dots, history, live_values, registers_of
 from app.population.desk import Desk, Row
-from sync.catalogue import CATALOGUE, is_uuid4
+from sync.catalogue import CATALOGUE
 
 
 def show(connection: sa.Connection, desk: Desk, kind: str, *, rows: Iterable[Row]) -> list[dict[str, Any]]:
@@ -19,7 +19,14 @@ def show(connection: sa.Connection, desk: Desk, kind: str, *, rows: Iterable[Row
     held = list(rows)
     edited = any(row["registers"] is not None for row in held)
     forked = forked_dots(connection) if edited else frozenset[str]()
-    return [_record(connection, desk, kind, row=row, forked=forked) for row in held]
+    found = [_record(connection, desk, kind, row=row, forked=forked) for row in held]
+    contested = [
+        each for record in found for values in record.get("conflicts", {}).values() for each in values
+    ]
+    names = names_of(connection, (each["by"] for each in contested))
+    for each in contested:
+        each["by_name"] = names.get(each["by"])
+    return found
 
 
 def _record(
@@ -46,9 +53,7 @@ def _record(
 def tell_history(connection: sa.Connection, kind: str, row: Row) -> dict[str, Any]:
     """Per register every value ever written and by whom, as schemas.HistoryOut describes it."""
     registers = history(connection, kind, row)
-    writers = {each["by"] for writings in registers.values() for each in writings if is_uuid4(each["by"])}
-    query = sa.select(officer.c.id, officer.c.name).where(officer.c.id.in_(writers))
-    names: dict[str, str] = {found.id: found.name for found in connection.execute(query)} if writers else {}
+    names = names_of(connection, (each["by"] for writings in registers.values() for each in writings))
     for writings in registers.values():
         for each in writings:
             each["by_name"] = names.get(each["by"])

@@ -105,7 +105,10 @@ class PersonFields(BaseModel):
     mother_name: Name | None = _field("Nom de la mère.", "KAPINGA POMBI")
     father_name: Name | None = _field("Nom du père.", "NYEMBO ILUNGA")
     birth_act: BirthAct | None = _field("Acte de naissance : vu, affirmé, aucun, inconnu.", "seen")
-    birth_act_ref: Name | None = _field("Référence de l'acte.", "CD-KN-017-01/2019/III/412")
+    birth_act_ref: Name | None = _field(
+        "Référence de l'acte ; après enregistrement : bureau, volume/année et numéro.",
+        "CD-KN-017-01 vol. III/2019 n° 412",
+    )
     status: Status | None = _field("Présence.", "present")
 
 
@@ -157,6 +160,9 @@ class Standing(BaseModel):
     value: Any = Field(description="Valeur ; un objet pour les champs écrits ensemble.", examples=["F"])
     ev: str = Field(description="Preuve : act, document, declared ou estimated.", examples=["declared"])
     by: str | None = Field(description="Qui l'a écrite.", examples=["6f9a0a6e-0a6e-4e7c-8f44-4a7a9f7e1c11"])
+    by_name: str | None = Field(
+        None, description="Son nom, si cette personne a un compte ici.", examples=["Marie Mbuyi"]
+    )
     dot: str = Field(description="Opération qui l'a écrite.", examples=["3b241101-e2bb-4255-8caf:77:12"])
 
 

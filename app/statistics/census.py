@@ -12,6 +12,8 @@ from app.statistics.figures import ADULT, Figures, Key, Ratio, in_order, read_cu
 from app.statistics.tables import census_cell, population_cell
 from app.territory.places import Territory
 
+CENSUS = "census"
+
 DIMENSIONS = ("commune", "quartier")
 COUNTS = ("households", "persons", "contacted", "refused", "under18", "under18_no_act")
 RATIOS = {
@@ -75,7 +77,7 @@ def census(
         if any(counts.values()) or not by
     ]
     return Figures(
-        name="census",
+        name=CENSUS,
         by=by,
         counts=COUNTS,
         ratios=RATIOS,

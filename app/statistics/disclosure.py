@@ -9,6 +9,7 @@ from app.access import jurisdiction
 from app.access.officers import Officer
 from app.access.permissions import Permission, permissions_of
 from app.settings import Settings
+from app.statistics.census import CENSUS
 from app.statistics.figures import Figures, Row
 from app.statistics.population import NATIONALITY
 from app.territory.places import COMMUNE_UNKNOWN, Territory
@@ -30,8 +31,13 @@ def visible_communes(
 
 
 def disclose(figures: Figures, officer: Officer, *, node_kind: str, settings: Settings) -> Figures:
-    """The table as this officer may see it: true counts with the permission for them, small cells withheld without."""
-    if Permission.TRUE_STATISTICS in permissions_of(officer, node_kind):
+    """The table as this officer may see it: true counts with the permission for them, small cells withheld without.
+
+    Who follows the progress of a census (a supervisor) sees the true counts of that table, of no other.
+    """
+    permissions = permissions_of(officer, node_kind)
+    follows = figures.name == CENSUS and Permission.PROGRESS in permissions
+    if follows or Permission.TRUE_STATISTICS in permissions:
         return figures
     below = settings.suppress_nationality_below if NATIONALITY in figures.by else settings.suppress_below
     return withhold(figures, below=below)

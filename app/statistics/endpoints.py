@@ -25,6 +25,8 @@ from app.territory.places import Territory
 router = APIRouter(prefix="/v1/statistics", tags=["Statistiques"])
 
 Reader = Annotated[Officer, Depends(allow(Permission.STATISTICS))]
+# The census under way is what a supervisor follows.
+Follower = Annotated[Officer, Depends(allow(Permission.STATISTICS, Permission.PROGRESS))]
 Code = Annotated[
     str | None, Query(max_length=16, description="Une seule commune, par son code.", examples=["CD-KN-008"])
 ]
@@ -56,12 +58,11 @@ Last = Annotated[
 
 
 class Desk:
-    """What every table of one request needs: who asks, in which form, and the node's state."""
+    """What every table of one request needs: what is asked in which form, and the node's state."""
 
     def __init__(
         self,
         request: Request,
-        officer: Reader,
         *,
         store: Annotated[Database, Depends(database)],
         now: Annotated[Clock, Depends(clock)],
@@ -70,7 +71,6 @@ class Desk:
         commune: Code = None,
         form: Form = None,
     ) -> None:
-        self.officer = officer
         self.store = store
         self.clock = now
         self.limits = limits
@@ -82,13 +82,14 @@ class Desk:
 
     def answer(
         self,
+        officer: Officer,
         count: Callable[[sa.Connection, frozenset[str] | None], Figures],
     ) -> Response:
         """Count in one snapshot, withhold what this officer may not see, and write it down."""
-        communes = visible_communes(self.officer, self.commune, node_kind=self.kind, territory=self.territory)
+        communes = visible_communes(officer, self.commune, node_kind=self.kind, territory=self.territory)
         with self.store.read() as connection:
             figures = count(connection, communes)
-        figures = disclose(figures, self.officer, node_kind=self.kind, settings=self.limits)
+        figures = disclose(figures, officer, node_kind=self.kind, settings=self.limits)
         if communes is not None:
             figures = replace(figures, filters={"commune": ",".join(sorted(communes)), **figures.filters})
         return self._csv(figures) if self.csv else self._json(figures)
@@ -141,8 +142,9 @@ def described(model: type[FiguresOut], sample: str) -> dict[int | str, dict[str,
 )
 def read_births(
     desk: AtDesk,
-    by: By = "commune,year,delay",
+    officer: Reader,
     *,
+    by: By = "commune,year,delay",
     basis: Basis = "registration",
     first: First = None,
     last: Last = None,
@@ -153,6 +155,7 @@ def read_births(
     Un planificateur ne voit pas les effectifs de 1 à 4 : `null` avec `suppressed`."""
     wanted = dimensions(by, births.DIMENSIONS)
     return desk.answer(
+        officer,
         lambda connection, communes: births.births(
             connection,
             by=wanted,
@@ -160,7 +163,7 @@ def read_births(
             communes=communes,
             years=(first, last),
             territory=desk.territory,
-        )
+        ),
     )
 
 
@@ -173,20 +176,21 @@ def read_births(
         "CD-KN-017;Kintambo;0 à 4 ans;7804;\r\n",
     ),
 )
-def read_population(desk: AtDesk, by: By = "commune", year: Year = None) -> Response:
+def read_population(desk: AtDesk, officer: Reader, *, by: By = "commune", year: Year = None) -> Response:
     """Ventilations admises : commune, quartier, sex, age_group ; nationality_group avec commune seulement.
 
     422 `dimension_unknown`, `combination_refused` ; 403 `other_commune` ; 404 `commune_unknown`.
     Un planificateur ne voit pas les effectifs de 1 à 4 (1 à 9 par nationalité) : `null` avec `suppressed`."""
     wanted = dimensions(by, population.DIMENSIONS)
     return desk.answer(
+        officer,
         lambda connection, communes: population.population(
             connection,
             by=wanted,
             communes=communes,
             year=desk.year(connection, year),
             territory=desk.territory,
-        )
+        ),
     )
 
 
@@ -198,19 +202,21 @@ def read_population(desk: AtDesk, by: By = "commune", year: Year = None) -> Resp
         "Commune (code);Commune (nom);Ménages;Personnes;…\r\nCD-KN-017;Kintambo;9361;52907;…\r\n",
     ),
 )
-def read_census(desk: AtDesk, by: By = "commune", year: Year = None) -> Response:
+def read_census(desk: AtDesk, officer: Follower, *, by: By = "commune", year: Year = None) -> Response:
     """Ventilations admises : commune, quartier. Ménages, personnes, chefs contactés, refus, mineurs sans acte, et leurs
     rapports dont les termes sont dans la même ligne.
 
     422 `dimension_unknown` ; 403 `other_commune` ; 404 `commune_unknown`.
-    Un planificateur ne voit pas les effectifs de 1 à 4, ni les rapports qui en dépendent : `null` avec `suppressed`."""
+    Un planificateur ne voit pas les effectifs de 1 à 4, ni les rapports qui en dépendent : `null` avec `suppressed`.
+    Un superviseur suit ici l'avancement de sa commune (de toutes à la province), en effectifs exacts."""
     wanted = dimensions(by, census.DIMENSIONS)
     return desk.answer(
+        officer,
         lambda connection, communes: census.census(
             connection,
             by=wanted,
             communes=communes,
             year=desk.year(connection, year),
             territory=desk.territory,
-        )
+        ),
     )

@@ -87,6 +87,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     for status, title in (("4XX", "Demande refusée"), ("5XX", "Erreur du serveur"))
 }
 
+_SEND_JSON = "Envoyez Content-Type: application/json."
 _FULL = ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE", "53100")
 # Locked or deadlocked, too many connections, the server stopping or gone: all pass by themselves.
 _PASSING = ("SQLITE_BUSY", "SQLITE_LOCKED", "40", "53300", "55P03", "57P", "08")
@@ -173,8 +174,23 @@ async def _problem(_request: Request, error: Exception) -> JSONResponse:
     return render(error) if isinstance(error, Problem) else render(INTERNAL())
 
 
-async def _validation(_request: Request, error: Exception) -> JSONResponse:
-    return render(invalid(error.errors()) if isinstance(error, RequestValidationError) else INVALID_INPUT())
+async def _validation(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, RequestValidationError):
+        return render(INVALID_INPUT())
+    errors = error.errors()
+    if _not_said_to_be_json(request) and any(each["loc"] == ("body",) for each in errors):
+        line = {"field": "Content-Type", "message": _SEND_JSON}
+        return render(INVALID_INPUT(_SEND_JSON, errors=[line]))
+    return render(invalid(errors))
+
+
+def _not_said_to_be_json(request: Request) -> bool:
+    """A body sent under another name (curl -d says x-www-form-urlencoded) is not read as JSON at all."""
+    said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    sent = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    return sent and not (
+        said == "application/json" or (said.startswith("application/") and said.endswith("+json"))
+    )
 
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:

@@ -17,7 +17,7 @@ ROLES: dict[str, set[str]] = {
     "agent": EVERYBODY | {"own devices"},
     "clerk": EVERYBODY | CLERK,
     "registrar": EVERYBODY | CLERK | {"register", "reprise"},
-    "supervisor": EVERYBODY | {"conflicts", "devices", "quarantine"},
+    "supervisor": EVERYBODY | {"conflicts", "devices", "quarantine", "progress"},
     "planner": EVERYBODY | {"statistics"},
     "admin": EVERYBODY | {"officers", "invitations", "settings", "status"},
 }
@@ -127,8 +127,9 @@ def _tables() -> list[Call]:
     calls = []
     for table in ("births", "population", "census"):
         route = f"/v1/statistics/{table}"
-        calls.append(Call("GET", route, "statistics", elsewhere=NOTHING))
-        calls.append(Call("GET", route, "statistics", elsewhere=ELSEWHERE, path=f"{route}?commune={OWN}"))
+        right = "statistics|progress" if table == "census" else "statistics"
+        calls.append(Call("GET", route, right, elsewhere=NOTHING))
+        calls.append(Call("GET", route, right, elsewhere=ELSEWHERE, path=f"{route}?commune={OWN}"))
     return calls
 
 
@@ -171,6 +172,7 @@ CALLS: list[Call] = [
     Call("GET", "/v1/births/{birth_id}", "read declarations", elsewhere=ELSEWHERE, path="/v1/births/{birth}"),
     Call("GET", "/v1/tasks", "read declarations", elsewhere=NOTHING),
     Call("GET", "/v1/tasks", "read declarations", elsewhere=ELSEWHERE, path=f"/v1/tasks?commune={OWN}"),
+    Call("POST", "/v1/tasks/{task_id}/done", "declare", elsewhere=ELSEWHERE, path="/v1/tasks/{task}/done", body={}),
     Call(
         "POST", "/v1/births/{birth_id}/registration", "register", "409 already_registered", ELSEWHERE,
         "/v1/births/{birth}/registration", body=BOOK,

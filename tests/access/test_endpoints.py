@@ -88,6 +88,32 @@ def test_the_list_of_accounts_comes_in_pages(client: InProcess, add: AddOfficer)
     assert (bad.status_code, bad.json()["code"]) == (400, "bad_cursor")
 
 
+def test_the_last_admin_keeps_his_account_and_his_role(client: InProcess, add: AddOfficer) -> None:
+    chef, deputy = add("chef", "admin"), add("adjoint", "admin")
+    headers = log_in(client, "chef")
+    assert (
+        client.patch(f"/v1/officers/{deputy.id}", json={"disabled": True}, headers=headers).status_code == 200
+    )
+    for change in ({"disabled": True}, {"role": "clerk", "commune": "CD-KN-017"}):
+        answer = client.patch(f"/v1/officers/{chef.id}", json=change, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (409, "last_admin")
+    assert client.patch(f"/v1/officers/{chef.id}", json={"name": "Chef"}, headers=headers).status_code == 200
+    assert (
+        client.patch(f"/v1/officers/{deputy.id}", json={"disabled": False}, headers=headers).status_code
+        == 200
+    )
+    assert (
+        client.patch(f"/v1/officers/{chef.id}", json={"disabled": True}, headers=headers).status_code == 200
+    )
+
+
+def test_who_logs_out_gets_an_answer_without_content(client: InProcess, add: AddOfficer) -> None:
+    add("mbuyi", "clerk")
+    answer = client.delete("/v1/sessions/current", headers=log_in(client, "mbuyi"))
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert "content-type" not in answer.headers
+
+
 def test_an_account_that_does_not_exist_is_not_found(client: InProcess, add: AddOfficer) -> None:
     add("chef", "admin")
     headers = log_in(client, "chef")

@@ -143,7 +143,8 @@ def plant(node: TestNode, tablet: Tablet, clerk: Seat, registrar: Seat) -> dict[
     assert act.status_code == 201, act.text
     assert act.json()["task"] is not None
     spare = add_officer(node, "reserve", role="agent", home=OWN)
-    return {"household": home, "person": person, "birth": declared.json()["id"], "spare": spare}
+    birth, task = declared.json()["id"], act.json()["task"]
+    return {"household": home, "person": person, "birth": birth, "task": task, "spare": spare}
 
 
 @pytest.fixture(scope="module", params=[(kind, engine) for kind in KINDS for engine in ENGINES], ids="-".join)

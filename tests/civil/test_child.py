@@ -58,7 +58,7 @@ def test_the_child_joins_the_household_where_her_mother_lives(
         "status": "present",
         "nationality": None,
         "birth_act": "seen",
-        "birth_act_ref": "CD-KN-017-01/2026/1",
+        "birth_act_ref": "CD-KN-017-01 vol. 1/2026 n° 1",
     }
     assert {name: child[name] for name in expected} == expected
     assert {writes[0][2] for writes in json.loads(child["registers"]).values()} == {"act"}
@@ -121,7 +121,7 @@ def test_a_child_the_census_counted_stays_one_person_and_takes_the_facts_of_the_
         "prenom": "Grâce",
         "birth_date": "2026-01-10",
         "birth_act": "seen",
-        "birth_act_ref": "CD-KN-017-01/2026/1",
+        "birth_act_ref": "CD-KN-017-01 vol. 1/2026 n° 1",
         "phone": "+243810",
         "mother": mother,
     }

@@ -45,8 +45,13 @@ def test_a_clerk_writes_a_household_down_and_reads_it_with_its_members(clerk: Cl
     assert answer.headers["etag"] == made["etag"]
     assert [member["id"] for member in body["members"]] == [first["id"], second["id"]]
     assert body | {"members": None} == made | {"members": None}
+    # Not on the card: after all who are, the youngest last.
+    newborn = clerk.person(household=made["id"], nom="Mbuyi", birth_date="2026-01-10")
+    guest = clerk.person(household=made["id"], nom="Ilunga", birth_date="1990")
+    members = clerk.get(f"households/{made['id']}").json()["members"]
+    assert [member["id"] for member in members] == [first["id"], second["id"], guest["id"], newborn["id"]]
     with node.database.read() as connection:
-        (reading,) = readings_of(connection, first["id"])
+        *_, reading = readings_of(connection, first["id"])
     assert (reading.route, reading.commune, reading.purpose) == ("GET /v1/households/{id}", HOME, "essai")
 
 

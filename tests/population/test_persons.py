@@ -124,6 +124,10 @@ def test_two_values_written_apart_stand_side_by_side_until_a_clerk_decides(
     values = {each["value"]["nom"] for each in contested["conflicts"]["nom"]}
     assert values == {"Mbuji", "Mbuya"}
     assert contested["nom"] in values
+    writers = {each["value"]["nom"]: each["by_name"] for each in contested["conflicts"]["nom"]}
+    assert writers == {"Mbuji": "Clerk1", "Mbuya": "Agent2"}
+    (case,) = [each for each in clerk.get("conflicts").json()["items"] if each["id"] == identity]
+    assert {each["value"]["nom"]: each["by_name"] for each in case["values"]} == writers
     decided = clerk.patch(path, {"nom": "Mbuyi"}, contested["etag"]).json()
     assert (decided["nom"], "conflicts" in decided) == ("Mbuyi", False)
     writings = clerk.get(f"{path}/history").json()["registers"]["nom"]

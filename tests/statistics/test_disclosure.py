@@ -110,9 +110,34 @@ def test_the_provinces_planner_counts_every_commune_and_what_lies_in_none(
     assert (unknown.status_code, unknown.json()["code"]) == (404, "commune_unknown")
 
 
-@pytest.mark.parametrize("role", ["agent", "supervisor", "admin"])
-@pytest.mark.parametrize("table", ["births", "population", "census"])
-def test_agents_supervisors_and_admins_get_no_figures(ask: Ask, role: str, table: str) -> None:
+@pytest.mark.parametrize(
+    ("commune", "kind"), [(KINTAMBO, "commune"), (KINTAMBO, "province"), (None, "province")]
+)
+def test_a_supervisor_follows_the_census_of_his_communes_in_true_counts(
+    ask: Ask, register: Register, commune: str | None, kind: str
+) -> None:
+    for area in (f"commune:{KINTAMBO}", f"commune:{KIMBANSEKE}"):
+        register.add(household(area), visit("refused", area), person(area, birth_date="1990"), times=2)
+    mine: dict[str, Any] = {"commune": commune, "kind": kind}
+    seen = rows(ask("census", "supervisor", **mine))
+    assert [(row["commune"], row["households"], row["refused"]) for row in seen] == [
+        (each, 2, 2) for each in ([commune] if commune else [KIMBANSEKE, KINTAMBO])
+    ]
+    other = ask(f"census?commune={KIMBANSEKE}", "supervisor", **mine)
+    assert other.status_code == (403 if commune else 200)
+
+
+@pytest.mark.parametrize(
+    ("role", "table"),
+    [
+        *((role, table) for role in ("agent", "admin") for table in ("births", "population", "census")),
+        ("supervisor", "births"),
+        ("supervisor", "population"),
+    ],
+)
+def test_agents_and_admins_get_no_figures_nor_a_supervisor_more_than_progress(
+    ask: Ask, role: str, table: str
+) -> None:
     commune = None if role == "admin" else KINTAMBO
     answer = ask(table, role, commune=commune)
     assert (answer.status_code, answer.json()["code"]) == (403, "role_forbidden")

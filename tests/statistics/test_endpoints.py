@@ -50,7 +50,11 @@ def test_the_description_has_both_forms_in_french_with_examples() -> None:
 def test_every_table_asks_for_the_permission_to_see_figures() -> None:
     application = FastAPI(openapi_url=None)
     application.include_router(router)
-    assert set(classification(application).values()) == {"statistics"}
+    assert {path.rpartition("/")[2]: right for (_, path), right in classification(application).items()} == {
+        "births": "statistics",
+        "population": "statistics",
+        "census": "progress|statistics",
+    }
 
 
 def test_figures_are_not_kept_by_caches(ask: Ask) -> None:

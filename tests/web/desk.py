@@ -63,6 +63,7 @@ JSON_WRITES = [
     Write("PATCH", "/v1/persons/{id}", "clerk", {"occupation": "vendeuse"}),
     Write("POST", "/v1/births", "clerk", CHILD),
     Write("POST", "/v1/births/{birth_id}/registration", "registrar", {**BOOK, "judgment": JUDGMENT}),
+    Write("POST", "/v1/tasks/{task_id}/done", "clerk", {"note": "Recensé chez sa grand-mère."}),
 ]  # fmt: skip
 OTHER_WRITES = {("POST", "/sync/v1/batches"), ("POST", "/sync/v1/bundles"), ("POST", "/v1/imports/acts")}
 NO_BODY = {("DELETE", "/v1/sessions/current")}
@@ -138,5 +139,10 @@ def open_desk(engines: Engines, engine: str, directory: Path) -> Iterator[Desk]:
             made = node.client.post(write.route, json=dict(write.body), headers=desk.headers["clerk"])
             assert made.status_code == 201, made.text
             desk.ids[name] = made.json()["id"]
+        desk.declare()
+        address = desk.path("/v1/births/{birth_id}/registration")
+        act = node.client.post(address, json=BOOK, headers=desk.headers["registrar"])
+        assert act.status_code == 201, act.text
+        desk.ids["task_id"] = act.json()["task"]
         desk.declare()
         yield desk

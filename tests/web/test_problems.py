@@ -50,6 +50,16 @@ def test_a_wrong_field_is_named_in_french(client: InProcess, body: Any, field: s
     assert answer.json()["errors"] == [{"field": field, "message": message}]
 
 
+@pytest.mark.parametrize("said", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_a_body_that_is_not_said_to_be_json_is_told_which_header_to_send(
+    client: InProcess, said: str
+) -> None:
+    answer = client.post("/births", content=b'{"nom": "Mbuyi"}', headers={"Content-Type": said})
+    assert refusal(answer) == (422, "invalid_input")
+    assert answer.json()["detail"] == "Envoyez Content-Type: application/json."
+    assert answer.json()["errors"] == [{"field": "Content-Type", "message": answer.json()["detail"]}]
+
+
 def test_a_wrong_query_or_address_is_named_too(client: InProcess) -> None:
     answer = client.get("/persons/abc")
     assert refusal(answer) == (422, "invalid_input")
