@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from ipaddress import ip_address
@@ -14,7 +14,9 @@ from typing import Annotated, Any, NoReturn
 import httpx
 import sqlalchemy as sa
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import migrations
@@ -25,13 +27,14 @@ from app.database import Database, NotDurable
 from app.errors import Problem
 from app.ledger.enrolment import invite
 from app.ledger.relay import Relayed, join, relay_all
-from app.ledger.setup import make_node_rows
+from app.ledger.setup import make_node_rows, nothing_left, require_commune
 from app.ledger.standing import devices, status
 from app.main import Node
 from app.progress import Progress
 from app.settings import CONFIGURATION, load, save
 from app.territory.places import COMMUNE_UNKNOWN
 from app.upgrading import SchemaDiffers, check_schema, upgrade_node
+from sync.answers import counted
 
 cli = typer.Typer(
     name="mboka",
@@ -47,6 +50,7 @@ cli.add_typer(officer_cli, name="officer")
 cli.add_typer(device_cli, name="device")
 cli.add_typer(upstream_cli, name="upstream")
 out = Console()
+UUID_WIDTH = 36
 err = Console(stderr=True)
 
 Data = Annotated[Path, typer.Option("--data", help="Dossier du nœud.", file_okay=False)]
@@ -78,7 +82,7 @@ def main() -> None:
         cli()
     except Problem as problem:
         _leave(f"{problem.type.title} : {problem.detail or problem.type.advice} [{problem.type.code}]")
-    except (NotDurable, SchemaDiffers) as error:
+    except (NotDurable, SchemaDiffers, serving.CannotListen) as error:
         _leave(str(error))
     except sa.exc.OperationalError as error:
         _leave(f"La base de données ne répond pas : {error.orig}")
@@ -121,15 +125,16 @@ def init(
     """Créer un nœud : schéma, territoire, clé, certificat."""
     if (data / CONFIGURATION).exists():
         _leave(f"Un nœud existe déjà dans {data}.")
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    database = Database(database_url or f"sqlite:///{data / 'mboka.db'}")
-    try:
-        database.assert_durable()
-        migrations.upgrade(database)
-        identity = make_node_rows(database, data, kind=kind, commune=commune, demo=demo, clock=Clock())
-        save(data, {"database_url": database_url})
-    finally:
-        database.close()
+    require_commune(kind, commune)
+    with nothing_left(data):
+        database = Database(database_url or f"sqlite:///{data / 'mboka.db'}")
+        try:
+            database.assert_durable()
+            migrations.upgrade(database)
+            identity = make_node_rows(database, data, kind=kind, commune=commune, demo=demo, clock=Clock())
+            save(data, {"database_url": database_url})
+        finally:
+            database.close()
     out.print(f"Nœud {identity.dev} ({kind}) créé dans {data}.", soft_wrap=True)
     if kind != Kind.commune:
         out.print(f"Empreinte de la province : {identity.key.public.thumbprint()}", soft_wrap=True)
@@ -207,8 +212,16 @@ def officer_list(data: Data, as_json: AsJson = False) -> None:
     """Lister les officiers."""
     with _node(data) as node, node.database.read() as connection:
         rows = officers.list_officers(connection, limit=100_000)
-    columns = ("username", "name", "role", "commune", "disabled_at")
-    _table("Officiers", columns, [{c: getattr(row, c) for c in columns} for row in rows], as_json=as_json)
+    if as_json:
+        _print_json(
+            [
+                {c: getattr(row, c) for c in ("username", "name", "role", "commune", "disabled_at")}
+                for row in rows
+            ]
+        )
+        return
+    shown = [(r.username, r.name, r.role, r.commune or "", (r.disabled_at or "")[:10]) for r in rows]
+    _table("Officiers", ("Identifiant", "Nom", "Rôle", "Commune", "Fermé le"), shown)
 
 
 @officer_cli.command("disable")
@@ -278,28 +291,43 @@ def device_list(data: Data, as_json: AsJson = False) -> None:
     """Lister les appareils et ce qui a été reçu d'eux."""
     with _node(data) as node, node.database.read() as connection:
         rows = devices(connection, door=node.door, now=node.clock.now())
-    columns = (
-        "dev",
-        "name",
-        "role",
-        "areas",
-        "operations",
-        "settled",
-        "last_contact",
-        "silent",
-        "forks",
-        "prev_gap",
-    )
-    _table("Appareils", columns, [{c: row[c] for c in columns} for row in rows], as_json=as_json)
-
-
-def _table(title: str, columns: tuple[str, ...], rows: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         _print_json(rows)
         return
-    table = Table(*columns, title=title)
+    shown = [
+        (
+            f"{row['name'] or '(sans nom)'}\n{row['dev']}",
+            _areas(row["areas"]),
+            f"{row['operations']}\n{row['settled']}",
+            "\n".join([(row["last_contact"] or "jamais")[:10], *_troubles(row)]),
+        )
+        for row in rows
+    ]
+    _table("Appareils", ("Appareil", "Zones", "Reçues, province", "Contact"), shown, first=UUID_WIDTH)
+
+
+def _areas(codes: list[str]) -> str:
+    most = 3
+    return "\n".join(codes[:most]) + (f"\net {len(codes) - most} de plus" if len(codes) > most else "")
+
+
+def _troubles(row: dict[str, Any]) -> list[str]:
+    told = {"silencieux": row["silent"], "cloné ?": row["forks"], "lacune": row["prev_gap"]}
+    return [name for name, true in told.items() if true]
+
+
+def _table(
+    title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, first: int | None = None
+) -> None:
+    """Nothing is cut: what a narrow terminal has no room for goes on in the next line of its cell.
+
+    `first` is the width of the first column in characters, where it is fixed.
+    """
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for at, name in enumerate(columns):
+        table.add_column(name, overflow="fold", width=None if at else first)
     for row in rows:
-        table.add_row(*("" if row[c] is None else str(row[c]) for c in columns))
+        table.add_row(*map(escape, row))
     out.print(table)
 
 
@@ -342,11 +370,13 @@ def sync_command(
 
             done = relay_all(node.door, client, most_bytes=node.settings.relay_bytes, told=told)
     out.print(
-        f"{done.batches} lots envoyés, {done.receipts} reçus de la province, {done.wire_bytes} octets.",
+        f"{counted(done.batches, 'lot envoyé', many='lots envoyés')}, "
+        f"{counted(done.receipts, 'reçu', many='reçus')} de la province, {counted(done.wire_bytes, 'octet', many='octets')}.",
         soft_wrap=True,
     )
     if done.refused:
-        _leave(f"{done.refused} lots refusés par la province : voyez son journal.")
+        refused = counted(done.refused, "lot refusé", many="lots refusés")
+        _leave(f"{refused} par la province : voyez son journal.")
 
 
 # -- the node itself ---------------------------------------------------------------------------------------------
@@ -376,8 +406,12 @@ def verify(data: Data, as_json: AsJson = False) -> None:
     if as_json:
         _print_json(report.as_json())
     elif report.ok:
-        counted = f"{report.batches} lots, {report.operations} opérations, {report.entities} entités"
-        out.print(f"Vérifié : {counted}. Aucune différence.", soft_wrap=True)
+        found = (
+            counted(report.batches, "lot", many="lots"),
+            counted(report.operations, "opération", many="opérations"),
+            counted(report.entities, "entité", many="entités"),
+        )
+        out.print(f"Vérifié : {', '.join(found)}. Aucune différence.", soft_wrap=True)
     if not report.ok:
         _leave(f"Différence : {report.first_difference}")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import logging
+import socket
+import sys
 import time
 from pathlib import Path
 
@@ -19,6 +22,10 @@ ADDRESS = "serving.json"
 KEEP_ALIVE_SECONDS = 75
 
 
+class CannotListen(RuntimeError):
+    """The server cannot have the address it was told to serve on; the message (French) says why."""
+
+
 def address(data: Path) -> str:
     """Where the node in `data` serves, or last served; the default address before it ever did."""
     try:
@@ -30,17 +37,19 @@ def address(data: Path) -> str:
 def run(
     node: Node, *, host: str, port: int, tls_cert: Path | None, tls_key: Path | None, behind_proxy: bool
 ) -> None:
-    """Serve until the process is told to end; what was begun is finished first."""
+    """Serve until the process is told to end; what was begun is finished first. Raises CannotListen."""
     configure_log(node.settings.log_level)
+    listening = listen(host, port)
     scheme = "https" if tls_cert else "http"
     shown = f"[{host}]" if ":" in host else host
-    data = Path(node.settings.data)
-    write_durably(data / ADDRESS, json.dumps({"url": f"{scheme}://{shown}:{port}"}).encode())
+    url = f"{scheme}://{shown}:{listening.getsockname()[1]}"
+    # Only now: until the address is ours, the one in the file may be that of the server which has it.
+    write_durably(Path(node.settings.data) / ADDRESS, json.dumps({"url": url}).encode())
     application = create_app(node, secure=behind_proxy or tls_cert is not None, relay=True)
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    uvicorn.run(
+    config = uvicorn.Config(
         application,
         host=host,
         port=port,
@@ -53,6 +62,32 @@ def run(
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         server_header=False,
     )
+    server = uvicorn.Server(config)
+    try:
+        server.run(sockets=[listening])
+    except KeyboardInterrupt:
+        return
+    if not server.started:
+        sys.exit(1)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket bound to this address (port 0: any free one); raises CannotListen."""
+    if not 0 <= port <= 65535:
+        raise CannotListen(f"Le port {port} n'existe pas : choisissez de 1 à 65535.")
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            told = (
+                f"Le port {port} est déjà utilisé par un autre programme : arrêtez-le ou choisissez --port."
+            )
+        elif error.errno == errno.EACCES:
+            told = f"Le port {port} est réservé à l'administrateur de la machine : choisissez --port."
+        else:
+            told = f"Cette machine n'a pas l'adresse {host} : vérifiez --host."
+        raise CannotListen(told) from error
 
 
 def relay_for_ever(node: Node) -> None:

@@ -41,6 +41,11 @@ class NotTheNode(Exception):
     """An answer that cannot be the node's: a captive portal, a proxy, a cut."""
 
 
+def counted(number: int, one: str, *, many: str) -> str:
+    """The number with its noun as French says it: 0 and 1 take the singular."""
+    return f"{number} {one if abs(number) < 2 else many}"
+
+
 def read_cert(cert: str, province: str) -> dict[str, Any]:
     """Claims of a certificate that chains to the pinned thumbprint; Untrusted otherwise."""
     try:
