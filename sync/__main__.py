@@ -4,6 +4,7 @@ Speaks French to the person in front of it; everything it does is sync.client's.
 """
 
 import argparse
+import errno
 import sys
 import time
 from collections.abc import Iterator
@@ -13,13 +14,22 @@ from typing import Any, TextIO
 import httpx
 import orjson
 
-from sync.answers import SyncError
+from sync.answers import SyncError, counted
+from sync.arguments import make_parser
 from sync.client import Pulled, Pushed, Tablet
+from sync.outbox import BadOperation
 from sync.sqlite_store import SqliteStore
 from sync.store import Damaged
 
 TIMEOUT = httpx.Timeout(60.0, connect=20.0)
 MOST_LINE = 8 << 20
+_FILE_ERRORS: dict[type[OSError], str] = {
+    FileNotFoundError: "Fichier introuvable",
+    PermissionError: "Accès refusé",
+    IsADirectoryError: "C'est un dossier, non un fichier",
+    NotADirectoryError: "Ce n'est pas un dossier",
+    FileExistsError: "Ce n'est pas un dossier",
+}
 
 
 class Progress:
@@ -57,51 +67,51 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-def _arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sync", description="Une tablette sans écran.")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="dossier de l'appareil")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMANDE")
-    enrol = commands.add_parser("enrol", help="enrôler l'appareil avec le contenu du code QR")
-    enrol.add_argument("--url", required=True, help="adresse du serveur")
-    enrol.add_argument("--code", required=True, help="code d'invitation")
-    enrol.add_argument("--province", required=True, help="empreinte de la clé de la province")
-    enrol.add_argument("--name", default="Tablette", help="nom de l'appareil")
-    load = commands.add_parser("load", help="saisir des ménages depuis un fichier NDJSON")
-    load.add_argument("file", type=Path, metavar="FICHIER")
-    push = commands.add_parser("push", help="envoyer ce qui attend")
-    push.add_argument("--to", metavar="URL", help="un autre serveur de la commune ou de la province")
-    commands.add_parser("pull", help="recevoir les fiches de ses zones")
-    commands.add_parser("sync", help="envoyer, recevoir, prendre les reçus")
-    status = commands.add_parser("status", help="où en est l'appareil")
-    status.add_argument("--json", action="store_true", help="en JSON")
-    return parser
+class Lines:
+    """The doors of an NDJSON file, and which line of the file each stands on."""
 
+    def __init__(self, file: Path, progress: Progress) -> None:
+        self._file = file
+        self._progress = progress
+        self._numbers: list[int] = []
 
-def _read_lines(file: Path, progress: Progress) -> Iterator[dict[str, Any]]:
-    """The lines of a file; SyncError names the first one that is no JSON object."""
-    size, read = file.stat().st_size, 0
-    with file.open("rb") as stream:
-        for number, line in enumerate(iter(lambda: stream.readline(MOST_LINE), b""), 1):
-            read += len(line)
-            if not line.strip():
-                continue
-            try:
-                found = orjson.loads(line)
-            except orjson.JSONDecodeError as error:
-                raise SyncError(
-                    "not_json", f"Ligne {number} de {file.name} : ce n'est pas du JSON."
-                ) from error
-            if not isinstance(found, dict):
-                raise SyncError("not_json", f"Ligne {number} de {file.name} : un objet JSON est attendu.")
-            progress.tell(number, total=round(number * size / read))
-            yield found
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Raises SyncError at the first line that is no JSON object."""
+        size, read = self._file.stat().st_size, 0
+        with self._file.open("rb") as stream:
+            for number, line in enumerate(iter(lambda: stream.readline(MOST_LINE), b""), 1):
+                read += len(line)
+                if not line.strip():
+                    continue
+                self._numbers.append(number)
+                self._progress.tell(number, total=round(number * size / read))
+                yield self._object(line)
+
+    def _object(self, line: bytes) -> dict[str, Any]:
+        try:
+            found = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            raise self.refusal("not_json", "ce n'est pas du JSON.") from error
+        if not isinstance(found, dict):
+            raise self.refusal("not_json", "un objet JSON est attendu.")
+        return found
+
+    def refusal(self, code: str, text: str, *, door: int = -1) -> SyncError:
+        """What is wrong with a door (from 0; the last one read without it), as a person finds it in the file."""
+        return SyncError(code, f"{self._file.name}, ligne {self._numbers[door]} : {text}")
 
 
 def _load(tablet: Tablet, file: Path) -> None:
     progress = Progress("Lignes lues")
-    stored = tablet.load(_read_lines(file, progress))
+    lines = Lines(file, progress)
+    try:
+        stored = tablet.load(lines)
+    except BadOperation as error:
+        if error.line is None:
+            raise
+        raise lines.refusal(error.code, str(error), door=error.line) from error
     progress.end()
-    print(f"{stored} opérations enregistrées.")
+    print(f"{counted(stored, 'opération enregistrée', many='opérations enregistrées')}.")
 
 
 def _push(tablet: Tablet, to: str | None = None) -> None:
@@ -112,9 +122,10 @@ def _push(tablet: Tablet, to: str | None = None) -> None:
 
     done = tablet.push(told, to=to)
     progress.end()
-    print(f"{done.operations} opérations envoyées en {done.batches} lots ({done.wire_bytes} octets).")
+    sent = counted(done.operations, "opération envoyée", many="opérations envoyées")
+    print(f"{sent} en {counted(done.batches, 'lot', many='lots')} ({_bytes(done.wire_bytes)}).")
     if done.left:
-        print(f"{done.left} opérations attendent encore.")
+        print(f"{counted(done.left, 'opération attend', many='opérations attendent')} encore.")
 
 
 def _pull(tablet: Tablet) -> None:
@@ -125,13 +136,21 @@ def _pull(tablet: Tablet) -> None:
 
     done = tablet.pull(told)
     progress.end()
-    print(f"{done.rows} fiches reçues, {done.removed} retirées ({done.wire_bytes} octets).")
+    rows, removed = (
+        counted(done.rows, "fiche reçue", many="fiches reçues"),
+        counted(done.removed, "retirée", many="retirées"),
+    )
+    print(f"{rows}, {removed} ({_bytes(done.wire_bytes)}).")
+
+
+def _bytes(number: int) -> str:
+    return counted(number, "octet", many="octets")
 
 
 def _sync(tablet: Tablet) -> None:
     _push(tablet)
     _pull(tablet)
-    print(f"{tablet.fetch_receipts()} nouveaux reçus.")
+    print(f"{counted(tablet.fetch_receipts(), 'nouveau reçu', many='nouveaux reçus')}.")
     _status(tablet, as_json=False)
 
 
@@ -173,9 +192,17 @@ def _run(asked: argparse.Namespace, store: SqliteStore, http: httpx.Client) -> N
             _status(tablet, as_json=asked.json)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def _told(error: OSError, data: Path) -> str:
+    """A failure of the file system in French, with the file it is about."""
+    known = next((text for kind, text in _FILE_ERRORS.items() if isinstance(error, kind)), None)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        known = "Disque plein"
+    return f"{known or f'Erreur {error.errno} du système'} : {error.filename or data}"
+
+
+def main(typed: list[str] | None = None) -> int:
     """Run one command; 0 when done, 1 with a French sentence and a stable code on the error stream otherwise."""
-    asked = _arguments().parse_args(arguments)
+    asked = make_parser().parse_args(typed)
     try:
         store = SqliteStore(asked.data)
         try:
@@ -190,7 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"[damaged] {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"[file] {error.filename or asked.data} : {error.strerror}", file=sys.stderr)
+        print(f"[file] {_told(error, asked.data)}", file=sys.stderr)
         return 1
     return 0
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from sync.answers import SyncError
+from sync.answers import SyncError, counted
 from sync.catalogue import CATALOGUE
 from sync.ledger import Ranges
 from sync.protocol import (
@@ -51,26 +51,31 @@ _REASONS = {
 
 
 class BadOperation(SyncError):
-    """An operation that no node could read: refused before it gets a number; `code` as in sync.protocol.Unreadable."""
+    """An operation that no node could read: refused before it gets a number; `code` as in sync.protocol.Unreadable.
 
-    def __init__(self, reason: str, about: object) -> None:
+    `operation` is its place among those given to `save`, `line` that of its door among those given to `load`, from 0.
+    """
+
+    def __init__(self, reason: str, about: object, *, operation: int = 0) -> None:
         super().__init__(reason, f"Saisie refusée ({about}) : {_REASONS.get(reason, 'forme non valable')}.")
+        self.operation = operation
+        self.line: int | None = None
 
 
-def _encode(operation: Mapping[str, Any]) -> bytes:
+def _encode(operation: Mapping[str, Any], at: int) -> bytes:
     """The line of an operation; BadOperation on what JSON or the protocol cannot carry."""
     try:
         return write_line(operation)
     except (orjson.JSONEncodeError, TypeError) as error:
-        raise BadOperation("number", operation.get("id")) from error
+        raise BadOperation("number", operation.get("id"), operation=at) from error
 
 
-def _check_line(line: bytes, n: int, *, dev: str, ep: int) -> None:
+def _check_line(line: bytes, n: int, *, at: int, dev: str, ep: int) -> None:
     """Read the line as every node will: what would be quarantined there is refused here."""
     try:
         read_line(line, n, dev=dev, ep=ep)
     except Unreadable as error:
-        raise BadOperation(error.reason, f"opération {n}") from error
+        raise BadOperation(error.reason, f"opération {n}", operation=at) from error
 
 
 def _entities(line: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -186,13 +191,13 @@ class Outbox:
 
     def save(self, operations: Iterable[Mapping[str, Any]], *, marks: Iterable[str] = ()) -> int:
         """Number and store operations durably in one transaction; gives how many. Raises BadOperation, then none is."""
-        lines = [_encode(operation) for operation in operations]
+        lines = [_encode(operation, at) for at, operation in enumerate(operations)]
         if not self.store.epochs():
             self._begin_epoch()
 
         def number(ep: int, first: int) -> list[bytes]:
-            for n, line in enumerate(lines, first):
-                _check_line(line, n, dev=self.dev, ep=ep)
+            for at, line in enumerate(lines):
+                _check_line(line, first + at, at=at, dev=self.dev, ep=ep)
             return lines
 
         return self.store.save(number, marks) if lines else 0
@@ -205,22 +210,34 @@ class Outbox:
         """Store many doors, some hundred in a transaction; gives the operations stored, lines known before left out.
 
         A line is `{"household","persons","visit"}` or `{"visit"}` alone, each entity `{"id","set"}` with `ev` and `at`
-        where known. `told` hears the number of lines done. Raises BadOperation.
+        where known. `told` hears the number of lines done. Raises BadOperation, which names the line.
         """
         stored = done = 0
         rest = iter(lines)
         while portion := list(islice(rest, LINES_AT_ONCE)):
-            stored += self._load_some([_entities(line) for line in portion])
+            stored += self._load_some(portion, done)
             done += len(portion)
             if told is not None:
                 told(done)
         return stored
 
-    def _load_some(self, doors: list[list[dict[str, Any]]]) -> int:
-        by_mark = {str(door[0]["id"]): door for door in doors}
+    def _load_some(self, lines: list[Mapping[str, Any]], before: int) -> int:
+        by_mark: dict[str, tuple[int, list[dict[str, Any]]]] = {}
+        for at, line in enumerate(lines, before):
+            try:
+                door = _entities(line)
+            except BadOperation as error:
+                error.line = at
+                raise
+            by_mark[str(door[0]["id"])] = at, door
         for mark in self.store.marked(by_mark):
             del by_mark[mark]
-        return self.save((entity for door in by_mark.values() for entity in door), marks=list(by_mark))
+        found = [(at, entity) for at, door in by_mark.values() for entity in door]
+        try:
+            return self.save((entity for _, entity in found), marks=list(by_mark))
+        except BadOperation as error:
+            error.line = found[error.operation][0]
+            raise
 
     def _begin_epoch(self) -> None:
         known = self.store.epochs()
@@ -335,10 +352,12 @@ def _alarms(facts: Facts, batches: list[Held], *, now: float) -> list[dict[str, 
         contacts = facts.get("contacts", 0) - min(each.contact for each in waiting)
         days = (now - min(each.sealed_at for each in waiting)) / 86400
         if contacts >= ALARM_CONTACTS or days >= ALARM_DAYS:
-            text = f"{len(waiting)} lots sans reçu de la province : essayez la province directement, puis la clé USB."
+            lots = counted(len(waiting), "lot", many="lots")
+            text = f"{lots} sans reçu de la province : essayez la province directement, puis la clé USB."
             found.append({"code": "unsettled", "text": text, "batches": len(waiting), "contacts": contacts})
     if refused := [each for each in batches if each.refused]:
-        text = f"{len(refused)} lots refusés par le serveur : gardez l'appareil et prévenez le superviseur."
+        lots = counted(len(refused), "lot refusé", many="lots refusés")
+        text = f"{lots} par le serveur : gardez l'appareil et prévenez le superviseur."
         found.append({"code": "refused", "text": text, "batches": len(refused)})
     if facts.get("forks"):
         found.append(

@@ -40,7 +40,7 @@ FILE_LINES, FUNCTION_LINES, NINE_IN_TEN = 500, 60, 30
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 # Signatures given by a library.
-GIVEN = {"settings_customise_sources", "__exit__", "__aexit__", "__call__"}
+GIVEN = {"settings_customise_sources", "__exit__", "__aexit__", "__call__", "add_usage"}
 # Arguments that are one phrase of the protocol, always said in this order.
 PHRASES = {
     *("dot", "absolute", "is_doubtful", "doubtful_fields", "checker", "verify_detached"),

@@ -61,11 +61,11 @@ def test_an_agent_enrols_loads_and_synchronises(
     assert main([*data, "load", str(file)]) == main([*data, "load", str(file)]) == 0
     assert capsys.readouterr().out.split("\n")[:2] == [
         "60 opérations enregistrées.",
-        "0 opérations enregistrées.",
+        "0 opération enregistrée.",
     ]
     assert main([*data, "sync"]) == 0
     said = capsys.readouterr().out
-    assert "60 opérations envoyées en 1 lots" in said
+    assert "60 opérations envoyées en 1 lot (" in said
     assert "60 fiches reçues" in said
     assert "Reçues par la province : 60" in said
     assert main([*data, "status", "--json"]) == 0
@@ -87,9 +87,74 @@ def test_errors_are_french_sentences_with_a_code(
     capsys.readouterr()
     (tmp_path / "bad.ndjson").write_bytes(b'{"visit":\n')
     assert main([*data, "load", str(tmp_path / "bad.ndjson")]) == 1
-    assert capsys.readouterr().err == "[not_json] Ligne 1 de bad.ndjson : ce n'est pas du JSON.\n"
-    assert main([*data, "load", str(tmp_path / "absent.ndjson")]) == 1
-    assert "absent.ndjson" in capsys.readouterr().err
+    assert capsys.readouterr().err == "[not_json] bad.ndjson, ligne 1 : ce n'est pas du JSON.\n"
+    absent = tmp_path / "absent.ndjson"
+    assert main([*data, "load", str(absent)]) == 1
+    assert capsys.readouterr().err == f"[file] Fichier introuvable : {absent}\n"
+    assert main([*data, "load", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == f"[file] C'est un dossier, non un fichier : {tmp_path}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ({"visit": {"id": "12", "set": {}}}, "identifiant qui n'est pas un UUID version 4"),
+        ({"visit": {"set": {}}}, "forme non valable"),
+        ({"house": {}}, "forme non valable"),
+        ({"visit": {"id": str(uuid.uuid4()), "set": {"note": "a\x00b"}}}, "caractère nul"),
+        ([], "un objet JSON est attendu"),
+    ],
+)
+def test_a_refused_line_is_named_as_it_stands_in_the_file(
+    home: TestNode, tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str, line: object, told: str
+) -> None:
+    data = ["--data", str(tmp_path / "tablet")]
+    asked = ["--url", url, "--province", thumbprint(home), "--code", invitation(home)]
+    assert main([*data, "enrol", *asked]) == 0
+    lines = a_file(tmp_path, lines=15).read_bytes()
+    file = tmp_path / "mixed.ndjson"
+    file.write_bytes(b"\n" + lines + orjson.dumps(line) + b"\n" + lines)
+    capsys.readouterr()
+    assert main([*data, "load", str(file)]) == 1
+    said = capsys.readouterr().err
+    assert "mixed.ndjson, ligne 17 : " in said
+    assert told in said
+
+
+def test_one_thing_is_said_in_the_singular(
+    home: TestNode, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = ["--data", str(tmp_path / "tablet")]
+    asked = ["--url", url, "--province", thumbprint(home), "--code", invitation(home)]
+    assert main([*data, "enrol", *asked]) == 0
+    household = {"id": str(uuid.uuid4()), "set": {"quartier": "1017010"}}
+    (tmp_path / "one.ndjson").write_bytes(orjson.dumps({"household": household}))
+    capsys.readouterr()
+    assert main([*data, "load", str(tmp_path / "one.ndjson")]) == main([*data, "push"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("1 opération enregistrée.\n1 opération envoyée en 1 lot (")
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ([], "il manque : --data, COMMANDE."),
+        (["--data", "d", "load"], "il manque : FICHIER."),
+        (["--data", "d", "fly"], "COMMANDE : 'fly' n'existe pas ; choisissez : "),
+        (["--data", "d", "push", "--to"], "--to : une valeur est attendue."),
+        (["--data", "d", "push", "--to", "kintambo"], "--to : une adresse commence par https://"),
+        (["--data", "d", "pull", "all"], "argument inconnu : all."),
+    ],
+)
+def test_wrong_words_are_explained_in_french(
+    typed: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(typed)
+    said = capsys.readouterr().err
+    assert left.value.code == 2
+    assert told in said
+    assert said.startswith("Usage : python -m sync")
 
 
 def test_long_work_tells_its_rate_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
