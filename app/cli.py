@@ -371,7 +371,8 @@ def sync_command(
             done = relay_all(node.door, client, most_bytes=node.settings.relay_bytes, told=told)
     out.print(
         f"{counted(done.batches, 'lot envoyé', many='lots envoyés')}, "
-        f"{counted(done.receipts, 'reçu', many='reçus')} de la province, {counted(done.wire_bytes, 'octet', many='octets')}.",
+        f"{counted(done.receipts, 'reçu', many='reçus')} de la province, "
+        f"{counted(done.wire_bytes, 'octet', many='octets')}.",
         soft_wrap=True,
     )
     if done.refused:
