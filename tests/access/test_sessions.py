@@ -111,6 +111,7 @@ def test_the_servers_own_machine_needs_no_certificate(
 def test_a_session_ends_with_its_hours_its_account_and_its_password(
     client: InProcess, database: Database, add: AddOfficer, clock: TestClock
 ) -> None:
+    add("adjoint", "admin")
     officer = add("chef", "admin")
 
     def admitted(headers: dict[str, str]) -> bool:
