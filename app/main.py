@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fastapi import Depends, FastAPI
 from starlette_compress import CompressMiddleware
@@ -107,9 +108,25 @@ def create_app(node: Node, *, secure: bool = False, relay: bool = False) -> Fast
     state.login = Login(node.database, node.clock, hours=settings.session_hours, tries=settings.login_tries)
     problems.install(application)
     _include(application)
+    _describe_in_french(application)
     application.add_middleware(CompressMiddleware, minimum_size=1000)
     application.add_middleware(BoundedBodies)
     return application
+
+
+def _describe_in_french(application: FastAPI) -> None:
+    """FastAPI's own word for an answer nobody described is English."""
+    describe = application.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = describe()
+        for calls in document["paths"].values():
+            for answer in (each for call in calls.values() for each in call["responses"].values()):
+                if answer["description"] == "Successful Response":
+                    answer["description"] = "Réponse."
+        return document
+
+    application.openapi = openapi  # type: ignore[method-assign]
 
 
 def _include(application: FastAPI) -> None:

@@ -31,6 +31,15 @@ from sync.protocol import BATCH_BYTES, BATCH_OPERATIONS, PROTOCOL_VERSION
 
 router = APIRouter(prefix="/sync/v1", tags=["Synchronisation"], dependencies=[Depends(device())])
 NDJSON = "application/x-ndjson"
+SEALED = {
+    "schema": {"type": "string", "description": "Lot scellé : l'en-tête, puis une opération par ligne."},
+    "example": '{"v":1,"dev":"7b0c…","ep":77,"from":1,"to":1,"prev":null,"by":"6f9a…"}\n'
+    '{"kind":"person","id":"0c0b…","new":true,"set":{"nom":"Mbuyi"}}\n',
+}
+BUNDLED = {
+    "schema": {"type": "string", "description": "Enregistrements : un en-tête JSON, puis ses octets."},
+    "example": '{"type":"batch","len":128,"signature":"eyJ…..MEU…"}\n…\n',
+}
 Store = Annotated[Database, Depends(database)]
 Now = Annotated[Clock, Depends(clock)]
 Config = Annotated[Settings, Depends(node_settings)]
@@ -144,7 +153,7 @@ def enrol(body: EnrolmentIn, door: TheDoor, store: Store, *, now: Now, settings:
     "/batches",
     summary="Envoyer un lot scellé",
     response_model=Receipt,
-    openapi_extra={"requestBody": {"required": True, "content": {NDJSON: {"schema": {"type": "string"}}}}},
+    openapi_extra={"requestBody": {"required": True, "content": {NDJSON: SEALED}}},
 )
 async def push(
     request: Request,
@@ -232,7 +241,7 @@ def receipts(
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/octet-stream": {"schema": {"type": "string"}}},
+            "content": {"application/octet-stream": BUNDLED},
         }
     },
 )

@@ -1,4 +1,5 @@
-"""The description of the API: French words for every call and parameter, and problems for every error."""
+"""The description of the API is whole: French words for every call, parameter and field, an example of every body, and
+problems for every error."""
 
 from __future__ import annotations
 
@@ -88,6 +89,25 @@ def test_every_parameter_is_described_in_french(document: dict[str, Any]) -> Non
     assert without_french(texts) == []
 
 
+def test_every_answer_is_described_in_french(document: dict[str, Any]) -> None:
+    texts = [
+        (f"{name} {status}", answer.get("description"))
+        for name, call in operations(document)
+        for status, answer in call["responses"].items()
+    ]
+    assert without_french(texts) == []
+
+
+def test_every_field_is_described_in_french(document: dict[str, Any]) -> None:
+    texts = [
+        (f"{name}.{field}", described.get("description"))
+        for name, schema in document["components"]["schemas"].items()
+        for field, described in schema.get("properties", {}).items()
+    ]
+    assert len(texts) > 150
+    assert without_french(texts) == []
+
+
 def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> None:
     for name, call in operations(document):
         errors = {status: answer for status, answer in call["responses"].items() if status[0] in "45"}
@@ -102,6 +122,29 @@ def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> Non
                 "detail",
             }
     assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_every_body_has_an_example(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+
+    def shown(schema: dict[str, Any]) -> bool:
+        if "$ref" in schema:
+            return shown(schemas[schema["$ref"].rpartition("/")[2]])
+        if "example" in schema or "examples" in schema or "const" in schema or "enum" in schema:
+            return True
+        if "anyOf" in schema:
+            return any(shown(each) for each in schema["anyOf"])
+        return bool(schema.get("properties")) and all(shown(each) for each in schema["properties"].values())
+
+    bodies = [
+        (name, content)
+        for name, call in operations(document)
+        for content in call.get("requestBody", {}).get("content", {}).values()
+    ]
+    assert len(bodies) >= 16
+    assert [
+        name for name, content in bodies if "example" not in content and not shown(content["schema"])
+    ] == []
 
 
 def test_every_call_that_needs_a_login_says_so(document: dict[str, Any]) -> None:
