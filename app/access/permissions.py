@@ -72,6 +72,8 @@ ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
 }
 # The province's own registrar or supervisor (no commune) reads every commune's persons; writing stays in the communes.
 _WRITES = frozenset({P.WRITE_PERSONS, P.WRITE_CONFLICTS, P.DECLARE, P.REGISTER, P.VOLUMES, P.REPRISE})
+# An act is numbered where its book is kept: two nodes numbering one office's acts would give a number twice.
+_BOOKS = frozenset({P.REGISTER, P.VOLUMES, P.REPRISE})
 PROVINCE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     **ROLE_PERMISSIONS,
     "registrar": ROLE_PERMISSIONS["registrar"] - _WRITES,
@@ -82,7 +84,8 @@ PROVINCE_PERMISSIONS: dict[str, frozenset[Permission]] = {
 def permissions_of(officer: Officer, node_kind: str) -> frozenset[Permission]:
     """Everything this officer may do on a node of this kind ("commune", "province", "both")."""
     whole_province = officer.commune is None and node_kind in {"province", "both"}
-    return (PROVINCE_PERMISSIONS if whole_province else ROLE_PERMISSIONS)[officer.role]
+    found = (PROVINCE_PERMISSIONS if whole_province else ROLE_PERMISSIONS)[officer.role]
+    return found - _BOOKS if node_kind == "province" else found
 
 
 def database(request: Request) -> Database:

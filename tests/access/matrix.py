@@ -64,8 +64,9 @@ class Call:
         """The path with the planted ids in it."""
         return (self.path or self.route).format(**ids)
 
-    def expected(self, role: str | None, home: str | None) -> str:
-        """The outcome for an officer of this role and home (None = whole province), "device", or None = nobody."""
+    def expected(self, role: str | None, home: str | None, *, kind: str) -> str:
+        """The outcome for an officer of this role and home (None = whole province), "device", or None = nobody, on a
+        node of this kind: the books of acts are kept where the commune numbers them, never at the province."""
         good = self.good
         if self.right in (PUBLIC, PROOF):
             return good
@@ -74,6 +75,8 @@ class Call:
         if role is None or role == "device":
             return LOGIN
         rights = OF_THE_PROVINCE[role] if home is None else ROLES[role]
+        if kind == "province":
+            rights = rights - {"register", "reprise"}
         if not rights & set(self.right.split("|")):
             return FORBIDDEN
         return self.elsewhere if self.elsewhere is not None and home not in (OWN, None) else good
