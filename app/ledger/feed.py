@@ -210,8 +210,9 @@ class Feed:
             for name, writes in sorted(registers.items())
         }
         alone = Counter(dots[0] for dots in live.values() if len(dots) == 1)
-        if alone:
-            sent["dot"] = min(alone, key=lambda each: (-alone[each], each))
+        if live:
+            every = {each for dots in live.values() for each in dots}
+            sent["dot"] = min(every, key=lambda each: (-alone[each], each))
         dots: dict[str, list[str]] = {}
         for name, found in live.items():
             for each in found if found != [sent["dot"]] else ():

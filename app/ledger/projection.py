@@ -138,7 +138,7 @@ class Shape:
 
     def doubtful(self, row: Mapping[str, Any]) -> list[str]:
         """Known fields whose value is kept but not believed."""
-        return [f for f in orjson.loads(row["extra"]) if f in self._checks] if row["extra"] else []
+        return sorted(f for f in orjson.loads(row["extra"]) if f in self._checks) if row["extra"] else []
 
 
 @dataclass(frozen=True)
