@@ -16,11 +16,18 @@ import sqlalchemy as sa
 
 from app.clock import Clock, moment, stamp
 from app.database import Database
+from app.errors import problem
 from app.ledger.tables import batch, node
 from app.settings import write_durably
 from sync.seal import Key
 
 IDENTITY = "node.json"
+NODE_DIFFERS = problem(
+    "node_differs",
+    409,
+    "Dossier et base de deux serveurs différents",
+    "Rendez au dossier sa propre base, ou à la base le dossier avec sa clé.",
+)
 
 
 def new_epoch() -> int:
@@ -91,10 +98,17 @@ def read_standing(connection: sa.Connection) -> Standing:
 
 
 def reconcile_identity(database: Database, data: Path) -> Identity:
-    """The identity to run under: where file and database differ (a restored backup) epoch and feed are drawn anew."""
+    """The identity to run under: where file and database differ (a restored backup) epoch and feed are drawn anew.
+
+    Raises `node_differs` where they are of two servers.
+    """
     identity = Identity.read(data)
     with database.write() as connection:
         row = connection.execute(sa.select(node.c.ep, node.c.feed, node.c.dev)).one()
+        if row.dev != identity.dev:
+            raise NODE_DIFFERS(
+                f"Le dossier est celui du nœud {identity.dev}, la base celle du nœud {row.dev}."
+            )
         if (row.ep, row.feed) != (identity.ep, identity.feed):
             identity = Identity(identity.dev, identity.key, new_epoch(), str(uuid.uuid4()))
             identity.write(data)

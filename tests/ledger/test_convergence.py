@@ -106,7 +106,7 @@ def pair(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @st.composite
-def values(draw: st.DrawFn, kind: str, homes: Sequence[str]) -> dict[str, Any]:
+def values(draw: st.DrawFn, kind: str, *, homes: Sequence[str]) -> dict[str, Any]:
     fields = FIELDS[kind]
     names = draw(st.lists(st.sampled_from(sorted(fields)), min_size=1, max_size=3, unique=True))
     found = {name: draw(fields[name]) for name in names}
@@ -130,10 +130,10 @@ def histories(draw: st.DrawFn) -> list[list[list[bytes]]]:
         under: list[bytes] = []
         for _ in range(draw(st.sampled_from([1, 1, 1, 1, 2]))):
             told: dict[str, Any] = {"kind": kind, "id": draw(st.sampled_from(ids[kind]))}
-            told["set"] = draw(values(kind, ids["household"]))
+            told["set"] = draw(values(kind, homes=ids["household"]))
             if draw(st.booleans()):
                 told["new"] = True
-            if dots and draw(st.booleans()):
+            if draw(st.booleans()) and dots:
                 seen = draw(st.lists(st.sampled_from(dots), min_size=1, max_size=3, unique=True))
                 told["par"] = dict.fromkeys(told["set"], seen)
             if draw(st.integers(0, 3)) == 0:
