@@ -71,12 +71,18 @@ def _count(connection: sqlite3.Connection, table: str) -> int:
 def _copy(database: Database, data: Path, clock: Clock) -> Path:
     target = data / f"before-upgrade-{clock.now():%Y%m%dT%H%M%S}.db"
     original = str(database.url.database)
-    with closing(sqlite3.connect(original)) as source, closing(sqlite3.connect(target)) as copy:
-        source.backup(copy)
-        copy.execute("PRAGMA synchronous=FULL")
-        said = copy.execute("PRAGMA integrity_check").fetchone()[0]
-        names = [name for (name,) in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        same = all(_count(source, name) == _count(copy, name) for name in names)
+    try:
+        with closing(sqlite3.connect(original)) as source, closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)
+            said = copy.execute("PRAGMA integrity_check").fetchone()[0]
+            names = [
+                name for (name,) in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            ]
+            same = all(_count(source, name) == _count(copy, name) for name in names)
+    except sqlite3.Error as error:
+        raise SchemaDiffers(
+            f"La copie {target} ne peut être écrite ({error}) : rien n'a été changé."
+        ) from error
     if said != "ok" or not same:
         raise SchemaDiffers(f"La copie {target} n'est pas bonne ({said}) : rien n'a été changé.")
     return target
