@@ -14,6 +14,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from app.audit import verify
 from sync.protocol import Header, write_batch, write_line
 from sync.seal import Key, make_grant, make_node_cert
 from tests.conftest import Engines, TestClock
@@ -263,3 +264,11 @@ def test_a_cloned_tablets_two_lines_stand_beside_each_other_whichever_comes_firs
     assert found[0] == found[1]
     live = found[0]["rows"][f"person {one}"]["conflict"]["occupation"]
     assert {each["value"] for each in live} == {"couturière", "vendeuse", "x"}
+
+
+def test_an_audit_of_the_signed_bytes_finds_both_servers_in_order(pair: Pair) -> None:
+    """The audit folds with code of its own: what both doors did alike is also what the operations say."""
+    for node in pair.nodes:
+        report = verify(node.database, key=node.door.identity.key.public)
+        assert report.ok, report.first_difference
+        assert report.operations > 0
