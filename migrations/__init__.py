@@ -82,4 +82,6 @@ def _foreign_keys(connection: sa.Connection, state: str) -> None:
 
 def revisions() -> frozenset[str]:
     """Every revision this program knows."""
-    return frozenset(script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions())
+    return frozenset(
+        script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()
+    )
