@@ -1,7 +1,7 @@
 """THE fold: a register is a grow-only set of writes, and everything shown is a pure function of that set.
 
 So equal operation sets give equal registers, values and conflicts, whatever came first (protocol section 6).
-Acts other than `set` and `resolve` are kept by the caller; the register named `ENTITY` is reserved for them.
+Acts on whole entities are kept under the register named `ENTITY`; what follows from them is said in sync.entity.
 """
 
 import re
@@ -16,12 +16,16 @@ from sync.protocol import EVIDENCE, GREATEST_INTEGER, Operation, absolute
 
 ENTITY = ""
 _FOLDED = frozenset({"set", "resolve"})
+_OF_ENTITIES = frozenset({"void", "restore", "merge", "unmerge"})
 _EVIDENCE_RANK = {name: rank for rank, name in enumerate(EVIDENCE)}
 _PARTIAL_DATE = re.compile(r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2})?)?")
 
 
 class Write(NamedTuple):
-    """One value written to one register; `par` are absolute dots, `line` the SHA-256 (hex) of the operation line."""
+    """One value written to one register; `par` are absolute dots, `line` the SHA-256 (hex) of the operation line.
+
+    `under` is the id it was written under where that is not the entity's own (a union of merged entities).
+    """
 
     dot: str
     value: Any
@@ -31,6 +35,7 @@ class Write(NamedTuple):
     role: str
     par: tuple[str, ...]
     line: str
+    under: str | None = None
 
 
 Registers = dict[str, list[Write]]
@@ -92,17 +97,27 @@ def writes_of(
     """Return register name → write of an operation of (dev, ep).
 
     `by` is the header's person, used when the operation names none; `role` comes from the grant. A `null` without
-    `par` is as if left out. Acts that are not folded here give no writes.
+    `par` is as if left out. An act on the whole entity is one write under `ENTITY`; unknown acts give no writes.
     """
-    if operation.act not in _FOLDED:
-        return {}
     par = _parents(operation, dev, ep) if operation.par else {}
     ev, at = operation.ev, operation.at
     who = operation.by if operation.by is not None else by
+    if operation.act in _OF_ENTITIES:
+        return {ENTITY: Write(dot, _act(operation, par), ev, who, at, role, (), line)}
+    if operation.act not in _FOLDED:
+        return {}
     return {
         name: Write(dot, value, ev, who, at, role, par.get(name, ()), line)
         for name, value in _values_of(operation, par).items()
     }
+
+
+def _act(operation: Operation, par: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    """Return the value of an act's write: `par` in full, and for a merge what it writes to the survivor."""
+    value: dict[str, Any] = {"act": operation.act, "par": {name: [*dots] for name, dots in par.items()}}
+    if operation.act == "merge":
+        value |= {"into": operation.into, "set": _values_of(operation, par)}
+    return value
 
 
 def first_values(operation: Operation) -> dict[str, Any]:
@@ -291,7 +306,7 @@ def in_conflict(register: Register, writes: Sequence[Write], forked: AbstractSet
     In a register of class `decide` an agent's write that replaces different values keeps the case open, also below
     later writes of agents, until somebody else writes over it.
     """
-    if len(writes) < 2:
+    if len(writes) < 2 or register.name == ENTITY:
         return False
     edges = _replacements(register, writes, forked)
     replaced = {target for found in edges for target in found}
@@ -313,9 +328,12 @@ def in_conflict(register: Register, writes: Sequence[Write], forked: AbstractSet
 
 
 def missing_parents(registers: Registers) -> set[str]:
-    """Return the dots that some write names and that have written nothing in these registers."""
+    """Return the dots that some write or act names and that have written nothing in these registers."""
     written = {each.dot for writes in registers.values() for each in writes}
-    return {dot for writes in registers.values() for each in writes for dot in each.par} - written
+    named = {dot for writes in registers.values() for each in writes for dot in each.par}
+    for act in registers.get(ENTITY, ()):
+        named.update(*act.value["par"].values())
+    return named - written
 
 
 # what is shown and stored ----------------------------------------------------------------------------
@@ -344,12 +362,16 @@ def show(kind: str, registers: Registers, forked: AbstractSet[str]) -> dict[str,
 
 
 def _pack_write(write: Write) -> list[Any]:
-    dot, value, ev, by, at, role, par, line = write
-    return [dot, value, ev, by, at, role, [*par], line]
+    dot, value, ev, by, at, role, par, line, under = write
+    packed = [dot, value, ev, by, at, role, [*par], line]
+    return packed if under is None else [*packed, under]
 
 
 def pack(registers: Registers) -> dict[str, list[list[Any]]]:
-    """Return the storage form: register → `[[dot, value, ev, by, at, role, [par], line], …]`, sorted throughout."""
+    """Return the storage form: register → `[[dot, value, ev, by, at, role, [par], line], …]`, sorted throughout.
+
+    A write under another id (`under`) ends with that id.
+    """
     return {
         name: [_pack_write(each) for each in writes]
         if len(writes) == 1
@@ -363,6 +385,6 @@ def pack(registers: Registers) -> dict[str, list[list[Any]]]:
 def unpack(packed: Mapping[str, Iterable[Sequence[Any]]]) -> Registers:
     """Return the registers of a storage form; the inverse of `pack`."""
     return {
-        name: [Write(row[0], row[1], row[2], row[3], row[4], row[5], tuple(row[6]), row[7]) for row in rows]
+        name: [Write(row[0], row[1], row[2], row[3], row[4], row[5], tuple(row[6]), *row[7:]) for row in rows]
         for name, rows in packed.items()
     }

@@ -27,6 +27,7 @@ TABLES = {
 }
 OTHER = "other"
 SYSTEM = ("origin", "n", "area", "seq", "rev", "registers")
+STANDING = ("void", "merged_into")
 EXTRA = 1 + len(SYSTEM)
 CIVIL = frozenset({"birth", "act", "link", "task"})
 REFERENCE = frozenset({"device", "clock"})
@@ -73,7 +74,7 @@ class Shape:
         self.derived = SLOT_COLUMNS if self.names_searched else ()
         last = (NUMBER_KEY,) if self.numbered else ("kind",) if self.is_other else ()
         self.order = ("id", *SYSTEM, "extra", *self.fields, *self.derived, *last)
-        if unplaced := set(columns) - set(self.order):
+        if unplaced := set(columns) - {*self.order, *STANDING}:
             raise ValueError(f"{table.name}: columns the audit does not know: {sorted(unplaced)}")
         self.body = slice(EXTRA + 1, EXTRA + 1 + len(self.fields) + len(self.derived))
 

@@ -36,6 +36,8 @@ class Entry:
 
     `row` is that of a creation but for its system columns (Shape.head).
     `moved`: no operation of this batch is about it; it follows an entity that moved.
+    `named`: numbers of the merges that name it as survivor. `counted` and `was_counted`: in the figures, after and
+    before; a row that is void, merged away, or nothing but acts counts for nothing.
     """
 
     shape: Shape
@@ -48,6 +50,16 @@ class Entry:
     row: tuple[Any, ...] = ()
     area: str = ""
     moved: bool = False
+    named: list[int] = field(default_factory=list)
+    void: bool = False
+    merged_into: str | None = None
+    counted: bool = True
+    was_counted: bool = True
+
+    @property
+    def away(self) -> bool:
+        """Whether its own row shows nothing: it is hidden, or shown under another id."""
+        return self.void or self.merged_into is not None
 
     @property
     def key(self) -> Entity:

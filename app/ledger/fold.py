@@ -13,14 +13,17 @@ from app.ledger import bulk, trays
 from app.ledger.areas import Areas
 from app.ledger.entry import Author, Entity, Entry
 from app.ledger.lines import creation_writes
+from app.ledger.merging import Joined, is_counted, join, stand
 from app.ledger.placing import Placing
 from app.ledger.projection import Registry, short
 from app.ledger.sorting import Sorted
 from app.ledger.tables import fork, other
 from app.ledger.writing import Writing
-from sync import merge
+from sync import entity, merge
 from sync.catalogue import register_of
 from sync.protocol import dot
+
+OPENED_BY = {"void": entity.VOID, "merge": entity.MERGED_INTO}
 
 
 class Fold:
@@ -47,6 +50,7 @@ class Fold:
         self.touched = found.touched
         self.dispositions = found.dispositions
         self.quarantined = found.quarantined
+        self.joined = Joined()
         self._forked_dots: frozenset[str] | None = None
 
     def run(self, *, forks: Iterable[Entity] = ()) -> None:
@@ -54,6 +58,7 @@ class Fold:
         self._load(forks)
         for entry in self.touched.changed():
             self._merge(entry)
+        stand(self.touched, self.joined, forked=self._forked)
         Placing(self.connection, self.registry, areas=self.areas, author=self.author).place(self.touched)
         writing = Writing(self.connection, self.registry, areas=self.areas, author=self.author)
         writing.write(self.touched, probe=self.probe)
@@ -74,10 +79,11 @@ class Fold:
             changes[kind].setdefault(identity, Entry(self.registry.shape(kind), identity, steps))
         if self.probe:
             self._probe()
+        self.joined = join(self.connection, self.registry, touched=self.touched, author=self.author)
         for kind, entries in changes.items():
             for identity, row in self._rows(kind, entries).items():
                 entries[identity].before = row
-            for identity in [i for i, e in entries.items() if e.before is None and not e.operations]:
+            for identity in [i for i, e in entries.items() if not (e.before or e.operations or e.named)]:
                 del entries[identity]
         self._expand()
 
@@ -104,7 +110,9 @@ class Fold:
             elif entry.before["registers"] is None:
                 unedited.append(entry)
             else:
-                entry.registers = merge.unpack(orjson.loads(entry.before["registers"]))
+                stored = merge.unpack(orjson.loads(entry.before["registers"]))
+                entry.was_counted = is_counted(entry.before, stored)
+                entry.registers = entity.own_writes(stored)
         if unedited:
             places = [(*e.key, e.before["origin"], e.before["n"]) for e in unedited if e.before]
             found = creation_writes(self.connection, places)
@@ -122,7 +130,9 @@ class Fold:
             )
             merge.add(registers, writes)
         entry.registers = registers
-        entry.clean, entry.extra = entry.shape.split(merge.show(entry.shape.kind, registers, self._forked()))
+        if entry.key not in self.joined.members and merge.ENTITY not in registers:
+            shown = merge.show(entry.shape.kind, registers, self._forked())
+            entry.clean, entry.extra = entry.shape.split(shown)
 
     def _forked(self) -> frozenset[str]:
         if self._forked_dots is None:
@@ -138,12 +148,14 @@ class Fold:
         """List what stands open; `contested` are entities (column, area) that another one has taken a number from."""
         edited = self._edited()
         open_now = {
-            e.key: trays.conflicts_of(e.shape.kind, e.registers or {}, forked=self._forked()) for e in edited
+            e.key: trays.conflicts_of(e, forked=self._forked(), undone=self.joined.undone) for e in edited
         }
         for entry in edited:
+            shown = (entry.shape.kind, entry.merged_into or entry.id)
             for n, operation, _ in entry.operations:
                 names = {register_of(operation.kind, name).name for name in operation.set}
-                fields = sorted(names & set(open_now[entry.key]))
+                names |= {OPENED_BY.get(operation.act, "")}
+                fields = sorted(names & set(open_now[shown]))
                 if fields:
                     self.dispositions.setdefault(str(n), {"status": "conflict", "fields": fields})
         places = {e.key: self.areas.number(e.area) for e in edited}

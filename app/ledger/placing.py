@@ -30,19 +30,33 @@ class Placing:
         """Give every entity its area, leaders before those who follow them; adds followers that move along."""
         homes = self._homes(touched)
         following: list[Entry] = []
+        merged: list[Entry] = []
         for entry in touched:
+            if entry.merged_into is not None:
+                merged.append(entry)
+                continue
             projection = entry.shape.projection
             home = homes.get(entry.key, self.author.commune)
             area = projection.area(entry.clean, home)
             if area is None and projection.follows and entry.clean.get(projection.follows):
                 following.append(entry)
             entry.area = area or self.areas.fallback(home)
+        self._lie_together(merged, touched)
         elsewhere = self._areas_elsewhere(following, touched)
         for entry in following:
             target = self._leader(entry)
             leader = touched.find(*target)
             entry.area = leader.area if leader else elsewhere.get(target, entry.area)
+        self._lie_together(merged, touched)
         self._bring_followers(touched)
+
+    @staticmethod
+    def _lie_together(merged: Iterable[Entry], touched: Touched) -> None:
+        """A row merged away lies where its entity is shown, so that what refers to it is placed there."""
+        for entry in merged:
+            shown = touched.find(entry.shape.kind, entry.merged_into or "")
+            if shown is not None:
+                entry.area = shown.area
 
     def _homes(self, touched: Touched) -> dict[Entity, str | None]:
         """The commune that keeps an entity without a place of its own, where several devices wrote it: that of the
@@ -95,6 +109,19 @@ class Placing:
                 query = sa.select(shape.table).where(column.in_(leaders))
                 for row in self.connection.execute(query).mappings():
                     self._follow(shape, dict(row), leaders=leaders, touched=touched)
+                self._bring_merged(shape, touched)
+
+    def _bring_merged(self, shape: Shape, touched: Touched) -> None:
+        """Rows merged into a follower that moved move with it."""
+        moved = {e.id: e.area for e in touched.changes[shape.kind].values() if e.moved}
+        if not moved:
+            return
+        query = sa.select(shape.table).where(shape.table.c.merged_into.in_(moved))
+        for row in self.connection.execute(query).mappings():
+            into = row["merged_into"]
+            entry = Entry(shape, row["id"], [], dict(row), area=moved[into], moved=True, merged_into=into)
+            entry.counted = entry.was_counted = False
+            touched.changes[shape.kind].setdefault(entry.id, entry)
 
     def _someone_waits(self, shape: Shape) -> bool:
         # In the feed's order, so that the feed's index answers even where the planner knows nothing yet.

@@ -17,6 +17,7 @@ from sync.catalogue import CATALOGUE, checker, quick_check
 
 Values = Mapping[str, Any]
 SYSTEM = ("extra", "origin", "n", "area", "seq", "rev", "registers")
+STANDING = ("void", "merged_into")
 JSON_TYPES = frozenset({"ids", "json"})
 LONGEST_NAME = 96
 
@@ -77,7 +78,7 @@ class Shape:
         self._fits = quick_check(self.kind, self.fields, codes=codes) if self.fields else None
         self._json = tuple(at for at, f in enumerate(self.fields, 1) if catalogued[f].type in JSON_TYPES)
         self._whole = tuple(at for at, f in enumerate(self.fields, 1) if catalogued[f].type == "int")
-        placed = {*self.fields, *SYSTEM, "id", *derived, *projection.together[0]}
+        placed = {*self.fields, *SYSTEM, *STANDING, "id", *derived, *projection.together[0]}
         if unplaced := set(self.columns) - placed:
             raise ValueError(f"{self.table.name}: columns without a source: {sorted(unplaced)}")
 
@@ -118,7 +119,7 @@ class Shape:
 
     @property
     def order(self) -> tuple[str, ...]:
-        """Column names in the order `row` fills them."""
+        """Column names in the order `row` fills them; where it is neither void nor merged the rest stays null."""
         return ("id", *self.fields, *(name for name, _ in self.derived), *self._together[0], *SYSTEM)
 
     def values_of(self, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from sync import merge
 from sync.ledger import refusal
 from sync.protocol import Line, Operation
 
-FOLDED_ACTS = frozenset({"set", "resolve"})
+OF_VALUES = frozenset({"set", "resolve"})
 
 
 @dataclass(slots=True)
@@ -48,9 +48,6 @@ def sort_lines(
             found.quarantined.append((line, reason or "unreadable"))
             dispositions[str(line.n)] = {"status": "quarantined", "reason": reason}
             continue
-        if operation.act not in FOLDED_ACTS:
-            dispositions.setdefault(str(line.n), {"status": "deferred", "reason": "act_kept_for_later"})
-            continue
         shape = shapes.get(operation.kind) or shapes.setdefault(
             operation.kind, registry.shape(operation.kind)
         )
@@ -69,7 +66,13 @@ def _enter(touched: Touched, shape: Shape, *, operation: Operation, line: Line) 
     changed = touched.changes[kind].get(identity)
     if changed is not None:
         changed.operations.append(step)
-    elif operation.new and identity not in made and not operation.par and operation.ev == "declared":
+    elif (
+        operation.new
+        and identity not in made
+        and not operation.par
+        and operation.ev == "declared"
+        and operation.act in OF_VALUES
+    ):
         made[identity] = Entry(shape, identity, [step])
     else:
         first = made.pop(identity, None)

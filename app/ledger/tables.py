@@ -124,6 +124,24 @@ fork = sa.Table(
     sa.Column("at", sa.String(30), nullable=False),
 )
 
+merging = sa.Table(
+    "merging",
+    METADATA,
+    sa.Column("dot", sa.Text, primary_key=True),
+    sa.Column("line", sa.String(64), primary_key=True, comment="two under a forked dot"),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("loser", Id, nullable=False),
+    sa.Column("survivor", Id, comment="null: the merge names no other entity and joins nothing"),
+    sa.Index("ix_merging_loser", "loser"),
+    sa.Index("ix_merging_survivor", "survivor"),
+)
+
+unmerged = sa.Table(
+    "unmerged",
+    METADATA,
+    sa.Column("dot", sa.Text, primary_key=True, comment="of a merge, come or not, that an unmerge names"),
+)
+
 conflict = sa.Table(
     "conflict",
     METADATA,
@@ -187,7 +205,8 @@ device_contact = sa.Table(
 
 def system_columns() -> list[sa.Column[Any]]:
     """The columns every register table ends with. `registers` is null while the row is exactly one operation, then it
-    holds the complete set of writes (sync.merge.pack); `extra` keeps unknown fields and doubtful values."""
+    holds the complete set of writes (sync.merge.pack); `extra` keeps unknown fields and doubtful values. A row that is
+    `void` or `merged_into` another keeps its writes and has nothing in its fields: no list or figure sees it."""
     return [
         sa.Column("extra", sa.Text),
         sa.Column("origin", sa.Integer, nullable=False),
@@ -196,6 +215,8 @@ def system_columns() -> list[sa.Column[Any]]:
         sa.Column("seq", sa.BigInteger, nullable=False),
         sa.Column("rev", sa.Integer, nullable=False),
         sa.Column("registers", sa.Text),
+        sa.Column("void", sa.Boolean, comment="hidden; null = no"),
+        sa.Column("merged_into", Id, comment="the id it is shown under; null = its own"),
     ]
 
 
@@ -204,8 +225,12 @@ def register_table(name: str, *columns: sa.Column[Any] | sa.Index | sa.Constrain
     fields = [c for c in columns if isinstance(c, sa.Column)]
     rest = [c for c in columns if not isinstance(c, sa.Column)]
     feed = sa.Index(f"ix_{name}_feed", "area", "seq", "id")
+    merged = sa.text("merged_into IS NOT NULL")
+    losers = sa.Index(
+        f"ix_{name}_merged_into", "merged_into", sqlite_where=merged, postgresql_where=merged
+    )
     return sa.Table(
-        name, METADATA, sa.Column("id", Id, primary_key=True), *fields, *system_columns(), feed, *rest
+        name, METADATA, sa.Column("id", Id, primary_key=True), *fields, *system_columns(), feed, losers, *rest
     )
 
 

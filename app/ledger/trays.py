@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from app.ledger.entry import Author, Entity, Entry
 from app.ledger.projection import short
 from app.ledger.tables import conflict, origin, waiting
-from sync import merge
+from sync import entity, merge
 from sync.catalogue import register_of
 from sync.ledger import Ranges
 from sync.protocol import absolute, dot, parse_dot
@@ -21,15 +21,23 @@ CLOSED_BY_A_PERSON = ("decide", "fact")
 NOT_WRITTEN_DOWN, NO_PARENT = "entity_not_arrived", "parent_not_arrived"
 
 
-def conflicts_of(kind: str, registers: merge.Registers, *, forked: frozenset[str]) -> dict[str, int]:
-    """The registers of an entity on which several values stand, with their legal weight (1 a person must decide)."""
-    found: dict[str, int] = {}
+def conflicts_of(
+    entry: Entry, *, forked: frozenset[str], undone: frozenset[str] = frozenset()
+) -> dict[str, int]:
+    """The registers of an entity on which several values stand, with their legal weight (1 a person must decide).
+
+    Nobody need decide about what is hidden, nor about an id that is shown under another.
+    """
+    if entry.away:
+        return {}
+    kind, registers, found = entry.shape.kind, entry.registers or {}, dict[str, int]()
     for name, writes in registers.items():
-        if len(writes) > 1:
+        if len(writes) > 1 and name != merge.ENTITY:
             register = register_of(kind, name)
             if merge.in_conflict(register, writes, forked):
                 found[name] = HEAVY if register.merge in CLOSED_BY_A_PERSON else LIGHT
-    return found
+    cases = entity.open_acts(kind, entry.id, registers, forked=forked, undone=undone)
+    return found | dict.fromkeys(cases, HEAVY)
 
 
 def replace_conflicts(
@@ -106,7 +114,7 @@ def list_waiting(
 
     Gives number → reason. What waited for an entity written down in this batch waits no more.
     """
-    entries = [entry for entry in entries if entry.operations]
+    entries = [entry for entry in entries if entry.operations or entry.named]
     if not entries:
         return {}
     early = _not_written_down(connection, entries)
@@ -114,6 +122,10 @@ def list_waiting(
     listed: dict[int, str] = {}
     parents: dict[tuple[int, str], Entry] = {}
     for entry in entries:
+        for n in entry.named if entry.key in early else ():
+            if dispositions.get(str(n), {}).get("status") != "duplicate":
+                listed[n] = NOT_WRITTEN_DOWN
+                rows.append(_waits(entry, author, n=n, at=at))
         for n, operation, _ in entry.operations:
             if dispositions.get(str(n), {}).get("status") == "duplicate":
                 continue

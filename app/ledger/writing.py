@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from app.ledger import bulk
 from app.ledger.areas import Areas
 from app.ledger.entry import Author, Entity, Entry, Touched
-from app.ledger.projection import Registry, Shape, short
+from app.ledger.projection import STANDING, Registry, Shape, short
 from app.ledger.tables import departure, other
 from sync import merge
 
@@ -77,7 +77,8 @@ class Writing:
             shape = next(iter(changes.values())).shape
             if shape.projection.yielding:
                 fresh = self._yield(shape, fresh)
-            bulk.insert_rows(self.connection, shape.table, columns=shape.order, rows=fresh)
+            columns = (*shape.order, *STANDING)
+            bulk.insert_rows(self.connection, shape.table, columns=columns, rows=fresh)
             self._update(shape, edited)
 
     def _changed_row(self, entry: Entry, numbers: Numbers) -> Row:
@@ -87,8 +88,8 @@ class Writing:
             orjson.dumps(merge.pack(entry.registers)).decode() if entry.registers is not None else None
         )
         if before is None:
-            system = (self.author.origin, entry.operations[0][0], area, seq, 1, registers)
-            return entry.shape.row(entry.id, entry.clean, extra=entry.extra, system=system)
+            first = entry.operations[0][0] if entry.operations else entry.named[0]
+            return _row(entry, (self.author.origin, first, area, seq, 1, registers))
         if entry.moved:
             registers = before["registers"]
         rev = before["rev"] + 1
@@ -98,23 +99,23 @@ class Writing:
             left = numbers[self.areas.code(before["area"])][1]
             gone = {"area": before["area"], "seq": left, "id": entry.id, "kind": short(entry.shape.kind)}
             self._departures.append(gone | {"rev": rev - 1})
-        system = (before["origin"], before["n"], area, seq, rev, registers)
-        return entry.shape.row(entry.id, entry.clean, extra=entry.extra, system=system)
+        return _row(entry, (before["origin"], before["n"], area, seq, rev, registers))
 
     def _count(self, kind: str, entry: Entry) -> None:
         cells_of, clean = self.registry.cells, entry.clean
-        if entry.before is not None:
+        if entry.before is not None and entry.was_counted:
             before = entry.shape.clean_values(entry.before)
             for name, key, count in cells_of(kind, before, self.areas.code(entry.before["area"])):
                 self._cells[name][key] -= count
             if entry.shape.projection.final:
                 clean = before
-        for name, key, count in cells_of(kind, clean, entry.area):
+        for name, key, count in cells_of(kind, clean, entry.area) if entry.counted else ():
             self._cells[name][key] += count
 
     def _update(self, shape: Shape, rows: list[Row]) -> None:
-        columns = FINAL_COLUMNS if shape.projection.final else shape.order[1:]
-        places = [shape.order.index(c) for c in columns]
+        every = (*shape.order, *STANDING)
+        columns = FINAL_COLUMNS if shape.projection.final else every[1:]
+        places = [every.index(c) for c in columns]
         key = ("id", "kind") if shape.table is other else ("id",)
         tail = (short(shape.kind),) if shape.table is other else ()
         values = [(*(row[p] for p in places), row[0], *tail) for row in rows]
@@ -150,3 +151,10 @@ class Writing:
             return
         if entry.shape.projection.derived[name](entry.shape.clean_values(before)) is not None:
             self.contested[entry.key] = (name, before["area"])
+
+
+def _row(entry: Entry, system: tuple[Any, ...]) -> Row:
+    """The whole row of a changed entity; where it is away its fields are empty and its writes stay."""
+    values, extra = ({}, {}) if entry.away else (entry.clean, entry.extra)
+    row = entry.shape.row(entry.id, values, extra=extra, system=system)
+    return (*row, entry.void or None, entry.merged_into)

@@ -76,11 +76,13 @@ def test_the_person_of_the_line_goes_before_the_person_of_the_header() -> None:
     assert entered("a1", {"phone": "1"}).writes()["phone"].by == "officer"
 
 
-def test_acts_that_are_not_folded_write_nothing() -> None:
-    for act in ("void", "restore", "merge", "unmerge", "unheard_of"):
+def test_an_act_on_the_entity_writes_no_register_and_an_unknown_one_nothing() -> None:
+    for act in ("void", "restore", "merge", "unmerge"):
         void = entered("a1", {"phone": "1"}, act=act)
-        assert void.writes() == {}
-        assert merge.first_values(void.operation()) == {}
+        assert void.writes().keys() == {merge.ENTITY}
+        assert merge.first_values(void.operation()) == shown(void) == {}
+        assert open_cases(void, entered("a2", {}, act=act)) == set()
+    assert entered("a1", {"phone": "1"}, act="unheard_of").writes() == {}
     assert shown(entered("a1", {"phone": "1"}, act="resolve")) == {"phone": "1"}
 
 
@@ -89,6 +91,8 @@ def test_parents_that_have_not_come_are_named_until_they_come() -> None:
     assert merge.missing_parents(fold([second])) == {first.dot}
     assert merge.missing_parents(fold([second, first])) == set()
     assert shown(second) == {"phone": "2", "sex": "F"}
+    void = entered("b1", {}, act="void", par={"phone": [first.dot], "sex": [second.dot]})
+    assert merge.missing_parents(fold([void, first])) == {second.dot}
 
 
 def test_one_line_sealed_in_two_batches_is_one_write_with_one_author_everywhere() -> None:

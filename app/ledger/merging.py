@@ -1,0 +1,139 @@
+"""The entities of a batch that acts join or hide: all ids merges connect are loaded with it, and shown as one.
+What follows from the acts is said in sync.entity; the rows are written by writing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.ledger.entry import Author, Entity, Entry, Touched
+from app.ledger.projection import Registry
+from app.ledger.tables import merging, unmerged
+from sync import entity, merge
+from sync.protocol import absolute, dot
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The entities any merge connects with those of a batch, undone merges too, and the dots of the undone ones."""
+
+    members: frozenset[Entity] = frozenset()
+    undone: frozenset[str] = frozenset()
+
+
+def join(connection: sa.Connection, registry: Registry, *, touched: Touched, author: Author) -> Joined:
+    """Note the merges and unmerges of a batch, and add to it every entity they or older ones connect with its own.
+
+    Three statements at most to write, one to read; none for a batch that only writes new entities down.
+    """
+    ids, undone = _note(connection, touched, author)
+    if not ids:
+        return Joined()
+    rows = _connected(connection, ids, undone)
+    members = {(row.kind, each) for row in rows for each in (row.loser, row.survivor) if each is not None}
+    for kind, identity in members:
+        changes = touched.changes[kind]
+        if identity not in changes:
+            made = touched.creations[kind].pop(identity, None)
+            changes[identity] = made or Entry(registry.shape(kind), identity, [])
+    _name_survivors(touched)
+    return Joined(frozenset(members), frozenset(row.dot for row in rows if row.undone))
+
+
+def _note(connection: sa.Connection, touched: Touched, author: Author) -> tuple[set[str], set[str]]:
+    """Keep the merges of a batch and what its unmerges name: (ids of its changed entities, dots named)."""
+    ids: set[str] = set()
+    rows: list[dict[str, Any]] = []
+    undone: set[str] = set()
+    for entry in touched.changed():
+        ids.add(entry.id)
+        for n, operation, raw in entry.operations:
+            if operation.act == "merge":
+                survivor = entity.survivor_of(operation.into, loser=entry.id)
+                line = hashlib.sha256(raw).hexdigest()
+                said = {"dot": dot(author.dev, author.ep, n), "line": line, "kind": entry.shape.kind}
+                rows.append(said | {"loser": entry.id, "survivor": survivor})
+            elif operation.act == "unmerge":
+                undone.update(absolute(operation.par.get("merge", ()), author.dev, author.ep))
+    _keep(connection, merging, rows)
+    _keep(connection, unmerged, [{"dot": each} for each in sorted(undone)])
+    return ids, undone
+
+
+def _keep(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    """Insert the rows whose key is not there yet."""
+    if not rows:
+        return
+    keys = [column.name for column in table.primary_key.columns]
+    query = sa.select(*table.primary_key.columns).where(table.c.dot.in_({row["dot"] for row in rows}))
+    held = {tuple(row) for row in connection.execute(query)}
+    fresh = {key: row for row in rows if (key := tuple(row[name] for name in keys)) not in held}
+    if fresh:
+        connection.execute(table.insert(), list(fresh.values()))
+
+
+def _connected(
+    connection: sa.Connection, ids: Collection[str], undone: Collection[str]
+) -> list[sa.Row[tuple[str, str, str | None, str, bool]]]:
+    """All merges of the entities these ids belong to, or belonged to before a merge was undone."""
+    edge = merging.c
+    found = (
+        sa.select(edge.loser.label("id"))
+        .where(sa.or_(edge.loser.in_(ids), edge.survivor.in_(ids), edge.dot.in_(undone)))
+        .cte("found", recursive=True)
+    )
+    other_end = sa.case((edge.loser == found.c.id, edge.survivor), else_=edge.loser)
+    beside = sa.or_(edge.loser == found.c.id, edge.survivor == found.c.id)
+    found = found.union(sa.select(other_end).join(found, beside).where(edge.survivor.is_not(None)))
+    is_undone = sa.exists().where(unmerged.c.dot == edge.dot).label("undone")
+    columns = (edge.kind, edge.loser, edge.survivor, edge.dot, is_undone)
+    query = sa.select(*columns).where(edge.loser.in_(sa.select(found.c.id)))
+    return list(connection.execute(query).all())
+
+
+def _name_survivors(touched: Touched) -> None:
+    """Tell each survivor which merges of this batch name it: they wait with it until it is written down."""
+    for entry in list(touched.changed()):
+        for n, operation, _ in entry.operations:
+            if operation.act == "merge":
+                survivor = entity.survivor_of(operation.into, loser=entry.id)
+                if survivor is not None:
+                    touched.changes[entry.shape.kind][survivor].named.append(n)
+
+
+def stand(touched: Touched, joined: Joined, *, forked: Callable[[], frozenset[str]]) -> None:
+    """Show each entity that acts concern as it stands now: under which id, with what values, hidden or not.
+
+    Each entry has its own writes before; afterwards the one shown has those of all its ids.
+    """
+    concerned: dict[str, dict[str, Entry]] = defaultdict(dict)
+    for entry in touched.changed():
+        registers = entry.registers if entry.registers is not None else {}
+        if entry.key in joined.members or merge.ENTITY in registers:
+            # Marks the row as one that acts concern: with nothing else in it, it counts for nothing.
+            registers.setdefault(merge.ENTITY, [])
+            entry.registers = registers
+            concerned[entry.shape.kind][entry.id] = entry
+    for kind, entries in concerned.items():
+        own = {identity: entry.registers or {} for identity, entry in entries.items()}
+        for identity, view in entity.view(kind, own, forked(), undone=joined.undone).items():
+            _show(entries[identity], view, forked())
+
+
+def _show(entry: Entry, view: entity.View, forked: frozenset[str]) -> None:
+    entry.registers = view.registers
+    entry.merged_into = view.shown if view.shown != entry.id else None
+    entry.void = view.hidden and entry.merged_into is None
+    entry.counted = not entry.away and view.registers.keys() != {merge.ENTITY}
+    shown = merge.show(entry.shape.kind, view.registers, forked) if entry.merged_into is None else {}
+    entry.clean, entry.extra = entry.shape.split(shown)
+
+
+def is_counted(row: Mapping[str, Any], registers: merge.Registers) -> bool:
+    """Whether a stored row with these registers stands in the figures."""
+    return not row["void"] and row["merged_into"] is None and registers.keys() != {merge.ENTITY}
