@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.ledger.entities import shown_row
 from app.ledger.history import current_dots, forked_dots, registers_of
 from app.population.tables import person
 from sync.catalogue import register_of
@@ -133,7 +134,6 @@ def _link(*, birth: str, act: str, person: str, household: str | None) -> Operat
 
 
 def _row(connection: sa.Connection, identity: str | None) -> Mapping[str, Any] | None:
-    if identity is None:
-        return None
-    found = connection.execute(sa.select(person).where(person.c.id == identity)).mappings().one_or_none()
-    return dict(found) if found is not None else None
+    """The person an id shows; who was merged into another is that one, and who is void is nobody."""
+    found = shown_row(connection, person, identity) if identity is not None else None
+    return None if found is None or found["void"] else found

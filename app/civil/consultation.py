@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from app.civil import tables
 from app.civil.declaration import answered, birth_row, delay
 from app.ledger.door import Door
+from app.ledger.entities import merged_ids
 from app.ledger.history import etag
 from app.ledger.projection import Shape
 from sync.catalogue import CATALOGUE
@@ -96,7 +97,9 @@ def birth_file(connection: sa.Connection, door: Door, *, birth: str) -> BirthFil
     The ETag changes when the declaration or its act does.
     """
     row = birth_row(connection, birth)
-    query = sa.select(tables.act, _CHILD.label("child")).where(tables.act.c.birth == birth)
+    birth = row["id"]
+    births = [birth, *merged_ids(connection, tables.birth, birth)]
+    query = sa.select(tables.act, _CHILD.label("child")).where(tables.act.c.birth.in_(births))
     found = connection.execute(query.order_by(tables.act.c.id).limit(1)).mappings().one_or_none()
     act = {**found, "person": found["child"]} if found is not None else None
     shape = door.registry.shapes["birth"]
@@ -146,6 +149,8 @@ def _matching(
         wanted = _newest_first(_wanted(year, delay_is), tables.birth, areas=areas, after=after)
         rows = [dict(row) for row in connection.execute(_whole(wanted.limit(chunk))).mappings()]
         for row in rows:
+            if row["act_id"] is None and (row["void"] or row["merged_into"] is not None):
+                continue
             item = _item(row, shape)
             if delay_is is None or item["delay"] == delay_is:
                 yield item, row

@@ -17,6 +17,7 @@ from app.errors import INVALID_INPUT, Problem, problem
 from app.law.dates import possible_days
 from app.law.delay import DelayAnswer, delay_of
 from app.ledger.door import Door
+from app.ledger.entities import shown_row
 from app.population.tables import person
 from sync.catalogue import is_doubtful
 
@@ -93,12 +94,11 @@ def answered(answer: DelayAnswer) -> dict[str, Any]:
 
 
 def birth_row(connection: sa.Connection, identity: str) -> Mapping[str, Any]:
-    """The stored declaration; raises `birth_unknown` (404)."""
-    query = sa.select(tables.birth).where(tables.birth.c.id == identity)
-    row = connection.execute(query).mappings().one_or_none()
+    """The stored declaration, or the one it was merged into; raises `birth_unknown` (404)."""
+    row = shown_row(connection, tables.birth, identity)
     if row is None:
         raise BIRTH_UNKNOWN()
-    return dict(row)
+    return row
 
 
 def _unknown_codes(values: Mapping[str, Any], door: Door) -> Iterable[FieldError]:

@@ -24,6 +24,7 @@ from app.law.delay import OUTCOME, DelayAnswer
 from app.law.registers import judgment_needed, sheets_of_volume
 from app.ledger.bulk import lock_door
 from app.ledger.door import Door
+from app.ledger.entities import merged_ids
 from app.ledger.tables import conflict
 
 ALREADY_REGISTERED = problem(
@@ -46,6 +47,9 @@ DECLARATION_DOUBTFUL = problem(
 )
 DECLARATION_CONTESTED = problem(
     "declaration_contested", 409, "Déclaration en conflit", "Réglez d'abord le conflit (GET /v1/conflicts)."
+)
+DECLARATION_VOID = problem(
+    "declaration_void", 409, "Déclaration annulée", "Une déclaration annulée ne s'enregistre pas."
 )
 
 
@@ -78,13 +82,16 @@ def register(
 
     One signed batch in the caller's transaction: the act, and the child's person and link or a task. Raises
     `birth_unknown` 404, `other_commune` 403, `already_registered` 409, `declaration_contested` 409,
-    `declaration_doubtful` 422, `judgment_required` 422, `invalid_input` 422.
+    `declaration_void` 409, `declaration_doubtful` 422, `judgment_required` 422, `invalid_input` 422.
     """
     # Numbers and the question whether an act exists are answered under the lock held to commit.
     lock_door(connection)
     row = birth_row(connection, birth)
     commune = door.areas.commune(door.areas.code(row["area"]))
     require(officer, commune, node_kind=door.standing.kind)
+    birth = row["id"]
+    if row["void"]:
+        raise DECLARATION_VOID()
     _require_unregistered(connection, birth)
     values = _settled_values(connection, door, row=row, today=today)
     _require_office(door, officer, entry=entry, commune=commune)
@@ -113,7 +120,8 @@ def register(
 
 def _require_unregistered(connection: sa.Connection, birth: str) -> None:
     act = tables.act.c
-    query = sa.select(act.id, act.office, act.year, act.number).where(act.birth == birth).limit(1)
+    births = [birth, *merged_ids(connection, tables.birth, birth)]
+    query = sa.select(act.id, act.office, act.year, act.number).where(act.birth.in_(births)).limit(1)
     found = connection.execute(query).one_or_none()
     if found is not None:
         raise ALREADY_REGISTERED(

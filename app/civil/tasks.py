@@ -16,7 +16,9 @@ from app.civil.declaration import refuse
 from app.errors import problem
 from app.ledger.bulk import lock_door
 from app.ledger.door import Door
+from app.ledger.entities import merged_ids
 from app.ledger.history import current_dots, forked_dots, registers_of
+from app.population.tables import person as person_table
 from sync.catalogue import register_of
 
 TASK_UNKNOWN = problem("task_unknown", 404, "Tâche inconnue", "Vérifiez l'identifiant de la tâche.")
@@ -77,7 +79,8 @@ def _placing(
         raise refuse([{"field": "person", "message": message}])
     require(officer, _commune(door, found), node_kind=door.standing.kind)
     link = tables.link.c
-    other = sa.select(link.act).where(link.person == person, link.act != act["id"]).limit(1)
+    ids = [found["id"], *merged_ids(connection, person_table, found["id"])]
+    other = sa.select(link.act).where(link.person.in_(ids), link.act != act["id"]).limit(1)
     if (held := connection.scalar(other)) is not None:
         raise PERSON_HAS_ACT(act=held)
     values = door.registry.shapes["act"].clean_values(act)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from app.errors import problem
 from app.ledger.areas import Areas
 from app.ledger.door import Door
+from app.ledger.entities import reveal, undone_merges
 from app.ledger.history import forked_dots, live_values
 from app.ledger.projection import Shape
 from app.ledger.senders import Sender
@@ -91,6 +92,7 @@ class Feed:
         }
         self.own = [identity for identity, (dev, _) in self.origins.items() if dev == sender.dev]
         self.forked = forked_dots(connection)
+        self.undone = undone_merges(connection)
 
     def page(self, positions: Mapping[str, Position], limit_bytes: int) -> Iterator[bytes]:
         """Lines of NDJSON, the last one `{"after", "more", "feed", "have"}`. Raises `feed_changed` beyond a counter."""
@@ -184,6 +186,7 @@ class Feed:
     def row(self, shape: Shape, row: Mapping[str, Any], *, code: str) -> dict[str, Any]:
         """One row as sent: provisional values, the dots behind them, and what stands beside them."""
         hidden = CATALOGUE[shape.kind].hidden_from_agents if self.sender.role == "agent" else frozenset()
+        row = reveal(shape, row, forked=self.forked)
         shown = {name: value for name, value in shape.values_of(row).items() if name not in hidden}
         sent: dict[str, Any] = {
             "kind": shape.kind,
@@ -197,7 +200,7 @@ class Feed:
         if row["registers"] is not None:
             registers = merge.unpack(orjson.loads(row["registers"]))
             self._tell_dots(sent, registers)
-            self._tell_conflicts(sent, registers, hidden)
+            self._tell_standing(sent, row, registers, hidden=hidden)
         doubtful = [name for name in shape.doubtful(row) if name not in hidden]
         if doubtful:
             sent["doubtful"] = doubtful
@@ -208,11 +211,15 @@ class Feed:
         live = {
             name: sorted({w.dot for w in merge.live(register_of(sent["kind"], name), writes, self.forked)})
             for name, writes in sorted(registers.items())
+            if name != merge.ENTITY
         }
         alone = Counter(dots[0] for dots in live.values() if len(dots) == 1)
-        if live:
-            every = {each for dots in live.values() for each in dots}
+        every = {each for dots in live.values() for each in dots}
+        if every:
             sent["dot"] = min(every, key=lambda each: (-alone[each], each))
+        elif merge.ENTITY in registers:
+            # Nothing was written here but acts on the entity: there is no value a dot could belong to.
+            del sent["dot"]
         dots: dict[str, list[str]] = {}
         for name, found in live.items():
             for each in found if found != [sent["dot"]] else ():
@@ -220,10 +227,30 @@ class Feed:
         if dots:
             sent["dots"] = dots
 
+    def _tell_standing(
+        self,
+        sent: dict[str, Any],
+        row: Mapping[str, Any],
+        registers: merge.Registers,
+        *,
+        hidden: frozenset[str],
+    ) -> None:
+        """Where the entity is hidden or shown elsewhere, that; else its open cases."""
+        if row["merged_into"] is not None:
+            sent["merged_into"] = row["merged_into"]
+            sent.pop("dots", None)
+        elif row["void"]:
+            sent["void"] = True
+        else:
+            self._tell_conflicts(sent, registers, hidden)
+
     def _tell_conflicts(
         self, sent: dict[str, Any], registers: merge.Registers, hidden: frozenset[str]
     ) -> None:
-        for name, values in live_values(sent["kind"], registers, forked=self.forked).items():
+        cases = live_values(
+            sent["kind"], registers, identity=sent["id"], forked=self.forked, undone=self.undone
+        )
+        for name, values in cases.items():
             if name in hidden:
                 continue
             kept = [_without(value, hidden) for value in values[:MOST_VALUES]]

@@ -9,9 +9,10 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from app.ledger.entities import undone_merges
 from app.ledger.lines import creation_writes
 from app.ledger.tables import batch, fork, origin
-from sync import merge
+from sync import entity, merge
 from sync.catalogue import register_of
 from sync.protocol import parse_dot
 
@@ -43,46 +44,65 @@ def current_dots(
 
 
 def live_values(
-    kind: str, registers: merge.Registers, *, forked: frozenset[str]
+    kind: str, registers: merge.Registers, *, identity: str, forked: frozenset[str], undone: frozenset[str]
 ) -> dict[str, list[dict[str, Any]]]:
-    """The registers on which several values stand: each value with dot, evidence, author (the row's `conflict`)."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    """The open cases of the entity shown under `identity`: registers on which several values stand, and under `void`
+    and `merged_into` acts that a person must look at; each value with dot, evidence, author (the row's `conflict`)."""
+    found: dict[str, list[merge.Write]] = {}
     for name, writes in registers.items():
         register = register_of(kind, name)
         if len(writes) > 1 and merge.in_conflict(register, writes, forked):
-            found[name] = [
-                {"dot": write.dot, "value": write.value, "ev": write.ev, "by": write.by}
-                for write in merge.live(register, writes, forked)
-            ]
-    return found
+            found[name] = merge.live(register, writes, forked)
+    found |= entity.open_acts(kind, identity, registers, forked=forked, undone=undone)
+    return {
+        name: [{"dot": each.dot, "value": each.value, "ev": each.ev, "by": each.by} for each in writes]
+        for name, writes in found.items()
+    }
 
 
 def history(connection: sa.Connection, kind: str, row: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """Per register every value ever written: who, when, on which device, with which evidence, does it still stand."""
+    """Per register every value ever written: who, when, on which device, with which evidence, does it still stand,
+    and `under` which id where the entity has several. The acts on the entity itself stand under ''."""
     registers = registers_of(connection, kind, row)
     forked = forked_dots(connection)
     received = _received(connection, {w.dot for writes in registers.values() for w in writes})
     found: dict[str, list[dict[str, Any]]] = {}
     for name, writes in registers.items():
-        register = register_of(kind, name)
-        standing = {(write.dot, write.line) for write in merge.live(register, writes, forked)}
-        shown = merge.provisional(register, writes, forked)
+        if name == merge.ENTITY:
+            live = _standing_acts(registers, forked, undone_merges(connection))
+            shown = None
+        else:
+            register = register_of(kind, name)
+            live, shown = merge.live(register, writes, forked), merge.provisional(register, writes, forked)
+        standing = {(write.dot, write.line) for write in live}
         found[name] = [
-            {
-                "value": write.value,
-                "by": write.by,
-                "at": write.at,
-                "received_at": received.get(write.dot),
-                "dev": parse_dot(write.dot)[0],
-                "dot": write.dot,
-                "ev": write.ev,
-                "role": write.role,
-                "live": (write.dot, write.line) in standing,
-                "shown": write == shown,
-            }
+            _told(write, received.get(write.dot))
+            | {"live": (write.dot, write.line) in standing, "shown": write == shown}
             for write in sorted(writes, key=lambda w: (received.get(w.dot) or "", *parse_dot(w.dot), w.line))
         ]
     return found
+
+
+def _standing_acts(
+    registers: merge.Registers, forked: frozenset[str], undone: frozenset[str]
+) -> list[merge.Write]:
+    """The voids and merges in force."""
+    merges = [w for w in entity.acts(registers, "merge") if w.dot not in undone or w.dot in forked]
+    return [*entity.standing_voids(registers, forked), *merges]
+
+
+def _told(write: merge.Write, received: str | None) -> dict[str, Any]:
+    told = {
+        "value": write.value,
+        "by": write.by,
+        "at": write.at,
+        "received_at": received,
+        "dev": parse_dot(write.dot)[0],
+        "dot": write.dot,
+        "ev": write.ev,
+        "role": write.role,
+    }
+    return told if write.under is None else told | {"under": write.under}
 
 
 def _received(connection: sa.Connection, dots: set[str]) -> dict[str, str]:

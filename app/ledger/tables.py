@@ -226,9 +226,7 @@ def register_table(name: str, *columns: sa.Column[Any] | sa.Index | sa.Constrain
     rest = [c for c in columns if not isinstance(c, sa.Column)]
     feed = sa.Index(f"ix_{name}_feed", "area", "seq", "id")
     merged = sa.text("merged_into IS NOT NULL")
-    losers = sa.Index(
-        f"ix_{name}_merged_into", "merged_into", sqlite_where=merged, postgresql_where=merged
-    )
+    losers = sa.Index(f"ix_{name}_merged_into", "merged_into", sqlite_where=merged, postgresql_where=merged)
     return sa.Table(
         name, METADATA, sa.Column("id", Id, primary_key=True), *fields, *system_columns(), feed, losers, *rest
     )

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from app.clock import KINSHASA, stamp
 from app.errors import INVALID_INPUT, problem
 from app.ledger.bulk import lock_door
+from app.ledger.entities import shown_row
 from app.ledger.history import current_dots, etag, forked_dots, registers_of
 from app.population.desk import Desk, Row, invalid
 from sync import merge
@@ -36,6 +37,12 @@ FACT_OF_ACT = problem(
     "Donnée tirée d'un acte enregistré",
     "Seule une mention marginale ou un jugement change un acte enregistré.",
 )
+RECORD_VOID = problem(
+    "record_void",
+    409,
+    "Fiche annulée",
+    "Rétablissez d'abord la fiche (POST …/restore), puis renvoyez l'opération.",
+)
 
 _TAG = re.compile(r'\s*((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)')
 _PRECISION = {4: "year", 7: "month", 10: "day"}
@@ -57,8 +64,8 @@ def locked_row(connection: sa.Connection, table: sa.Table, identity: str) -> Row
 
 
 def find_row(connection: sa.Connection, table: sa.Table, identity: str) -> Row | None:
-    """The stored row of an id, None where there is none."""
-    return next(iter(find_rows(connection, sa.select(table).where(table.c.id == identity))), None)
+    """The row that shows an id (its own, or of the record it was merged into), None where there is none."""
+    return shown_row(connection, table, identity)
 
 
 def find_rows(connection: sa.Connection, query: sa.Select[Any]) -> list[Row]:
@@ -109,7 +116,7 @@ def write_down(
 ) -> None:
     """Write a new record down, as one operation of this server."""
     given = {name: value for name, value in values.items() if value is not None}
-    _write(connection, desk, {"kind": kind, "id": identity, "new": True, "set": given}, evidence=evidence)
+    write(connection, desk, {"kind": kind, "id": identity, "new": True, "set": given}, evidence=evidence)
 
 
 def change(
@@ -118,8 +125,11 @@ def change(
     """Change the fields given of the record the officer has seen (`row`), replacing every value that stood then.
 
     Fields written together are written together, the others as shown. What already is the only value is not written
-    again. Raises `fact_of_act` (409) where the value comes from a registered act.
+    again. Raises `fact_of_act` (409) where the value comes from a registered act, `record_void` (409) for a record
+    that is void.
     """
+    if row["void"]:
+        raise RECORD_VOID()
     shown = desk.door.registry.shape(kind).values_of(row)
     registers = registers_of(connection, kind, row)
     forked = forked_dots(connection)
@@ -138,7 +148,7 @@ def change(
             par[register.name] = current_dots(registers, kind, register=register.name, forked=forked)
     if written:
         operation: dict[str, Any] = {"kind": kind, "id": row["id"], "set": written}
-        _write(connection, desk, operation | ({"par": par} if par else {}), evidence=evidence)
+        write(connection, desk, operation | ({"par": par} if par else {}), evidence=evidence)
 
 
 def _stands_already(
@@ -150,7 +160,10 @@ def _stands_already(
     return same and len(standing) == 1
 
 
-def _write(connection: sa.Connection, desk: Desk, operation: Mapping[str, Any], *, evidence: str) -> None:
+def write(
+    connection: sa.Connection, desk: Desk, operation: Mapping[str, Any], *, evidence: str = "declared"
+) -> None:
+    """Write one operation of this server in the officer's name, at this moment."""
     said = {} if evidence == "declared" else {"ev": evidence}
     try:
         desk.door.write(connection, [{**operation, **said, "at": stamp(desk.at)}], by=desk.officer.id)

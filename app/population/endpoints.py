@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 import sqlalchemy as sa
@@ -23,6 +23,7 @@ from app.population.households import (
     read_household_history,
     write_household_down,
 )
+from app.population.joining import merge_record, restore_record, unmerge_record, void_record
 from app.population.persons import change_person, read_person, read_person_history, write_person_down
 from app.population.records import show
 from app.population.schemas import (
@@ -31,6 +32,8 @@ from app.population.schemas import (
     HouseholdIn,
     HouseholdOut,
     HouseholdWithMembers,
+    MergeHousehold,
+    MergePerson,
     PersonIn,
     PersonOut,
     Sex,
@@ -86,6 +89,27 @@ class Counter:
     def route(self) -> str:
         """The call's name without any value: "GET /v1/persons/{id}"."""
         return f"{self.request.method} {self.request.scope['route'].path_format}"
+
+    @property
+    def kind(self) -> Literal["person", "household"]:
+        """What the call's path is about."""
+        return "person" if "/persons/" in self.route else "household"
+
+    def merge(self, identity: str, body: MergePerson | MergeHousehold, *, seen: str | None) -> Response:
+        """The record that remains after this one was merged into it."""
+        values = body.set.model_dump(exclude_unset=True) if body.set is not None else {}
+        return self.answer(
+            lambda connection, desk: merge_record(
+                connection,
+                desk,
+                self.kind,
+                identity=identity,
+                into=body.into,
+                values=values,
+                seen=seen,
+                evidence=body.evidence,
+            )
+        )
 
     def answer(self, work: Work) -> Response:
         """The record the work gives, with its ETag where it has one."""
@@ -253,6 +277,56 @@ def patch_person(identity: Id, body: PersonIn, *, counter: Writing, if_match: If
 def person_history(identity: Id, counter: Reading) -> Response:
     """Par registre : chaque valeur, qui l'a écrite, quand, sur quel appareil ; laquelle est montrée."""
     return counter.answer(lambda connection, desk: read_person_history(connection, desk, identity))
+
+
+@router.post("/persons/{id}/void", summary="Annuler une personne", response_model=PersonOut)
+@router.post("/households/{id}/void", summary="Annuler un ménage", response_model=HouseholdOut)
+def void(identity: Id, counter: Writing, *, if_match: IfMatch = None) -> Response:
+    """La fiche reste visible par son identifiant, marquée annulée ; elle n'est plus ni listée ni comptée."""
+    return counter.answer(
+        lambda connection, desk: void_record(connection, desk, counter.kind, identity=identity, seen=if_match)
+    )
+
+
+@router.post("/persons/{id}/restore", summary="Rétablir une personne", response_model=PersonOut)
+@router.post("/households/{id}/restore", summary="Rétablir un ménage", response_model=HouseholdOut)
+def restore(identity: Id, counter: Writing, *, if_match: IfMatch = None) -> Response:
+    """Lève toutes les annulations de la fiche, aussi une demande d'annulation restée sans effet."""
+    return counter.answer(
+        lambda connection, desk: restore_record(
+            connection, desk, counter.kind, identity=identity, seen=if_match
+        )
+    )
+
+
+@router.post(
+    "/persons/{id}/merge", summary="Fusionner deux fiches d'une même personne", response_model=PersonOut
+)
+def merge_persons(identity: Id, body: MergePerson, *, counter: Writing, if_match: IfMatch = None) -> Response:
+    """La fiche `{id}` entre dans `into`, montrée en réponse ; rien n'est perdu, `unmerge` les sépare à nouveau."""
+    return counter.merge(identity, body, seen=if_match)
+
+
+@router.post(
+    "/households/{id}/merge", summary="Fusionner deux fiches d'un même ménage", response_model=HouseholdOut
+)
+def merge_households(
+    identity: Id, body: MergeHousehold, *, counter: Writing, if_match: IfMatch = None
+) -> Response:
+    """Le ménage `{id}` entre dans `into` avec ses membres ; rien n'est perdu, `unmerge` les sépare à nouveau."""
+    return counter.merge(identity, body, seen=if_match)
+
+
+@router.post("/persons/{id}/unmerge", summary="Séparer des personnes fusionnées", response_model=PersonOut)
+@router.post("/households/{id}/unmerge", summary="Séparer des ménages fusionnés", response_model=HouseholdOut)
+def unmerge(identity: Id, counter: Writing, *, if_match: IfMatch = None) -> Response:
+    """Défait la fusion de `{id}` ; pour la fiche qui reste, toutes celles qui y mènent. L'ETag est celui de la fiche
+    montrée sous `{id}`. Chaque valeur retourne à l'identifiant sous lequel elle fut écrite."""
+    return counter.answer(
+        lambda connection, desk: unmerge_record(
+            connection, desk, counter.kind, identity=identity, seen=if_match
+        )
+    )
 
 
 def _given(body: Strict) -> dict[str, Any]:

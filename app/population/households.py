@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.errors import problem
+from app.ledger.entities import in_lists, merged_ids
 from app.population.corrections import (
     change,
     check_codes,
@@ -61,11 +62,12 @@ def change_household(
 
 
 def read_household(connection: sa.Connection, desk: Desk, identity: str) -> dict[str, Any]:
-    """A household with its members in the order of the card."""
+    """A household with its members in the order of the card, those of households merged into it too."""
     row = _seen(desk, find_row(connection, household, identity))
     # The engines disagree on where NULL stands; whoever is not on the card yet comes last, the youngest at the end.
     order = (person.c.line.asc().nulls_last(), person.c.birth_date.asc().nulls_first(), person.c.id)
-    query = sa.select(person).where(person.c.household == identity).order_by(*order)
+    homes = [row["id"], *merged_ids(connection, household, row["id"])]
+    query = sa.select(person).where(person.c.household.in_(homes)).order_by(*order)
     members = find_rows(connection, query)
     desk.journal(connection, members)
     shown = show(connection, desk, "household", rows=[row])[0]
@@ -76,7 +78,7 @@ def list_households(
     connection: sa.Connection, desk: Desk, *, areas: list[int] | None, after: str | None, limit: int
 ) -> list[dict[str, Any]]:
     """At most `limit` households of these areas (None = all) in the order of their ids, beginning after `after`."""
-    query = sa.select(household).order_by(household.c.id).limit(limit)
+    query = sa.select(household).where(in_lists(household)).order_by(household.c.id).limit(limit)
     if areas is not None:
         query = query.where(household.c.area.in_(areas))
     if after is not None:

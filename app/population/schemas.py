@@ -154,6 +154,32 @@ class PersonIn(Strict, PersonFields):
     )
 
 
+class PersonAnswers(PersonFields):
+    """Les réponses de l'officier là où les deux fiches diffèrent."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"birth_date": "2019-04-12"}]})
+
+
+class HouseholdAnswers(HouseholdFields):
+    """Les réponses de l'officier là où les deux fiches diffèrent."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"tenure": "tenant"}]})
+
+
+class MergePerson(Strict):
+    """La personne qui reste, et au besoin les valeurs qui valent désormais."""
+
+    into: EntityId = Field(description="Fiche qui reste.", examples=["7d1c9b3e-52aa-4e0f-8b6d-90c3f1e2a745"])
+    set: PersonAnswers | None = Field(None, description="Valeurs à écrire sur la fiche qui reste.")
+
+
+class MergeHousehold(Strict):
+    """Le ménage qui reste, et au besoin les valeurs qui valent désormais."""
+
+    into: EntityId = Field(description="Fiche qui reste.", examples=["7d1c9b3e-52aa-4e0f-8b6d-90c3f1e2a745"])
+    set: HouseholdAnswers | None = Field(None, description="Valeurs à écrire sur la fiche qui reste.")
+
+
 class Standing(BaseModel):
     """One of several values that stand side by side."""
 
@@ -177,6 +203,14 @@ class Record(BaseModel):
     )
     conflicts: dict[str, list[Standing]] | None = Field(
         None, description="Registres où plusieurs valeurs subsistent ; le champ montre la valeur provisoire."
+    )
+    void: bool | None = Field(
+        None, description="Fiche annulée : visible par son identifiant seulement.", examples=[True]
+    )
+    merged_ids: list[str] | None = Field(
+        None,
+        description="Autres identifiants de cette fiche, fusionnés avec elle ; chacun d'eux y mène.",
+        examples=[["7d1c9b3e-52aa-4e0f-8b6d-90c3f1e2a745"]],
     )
     doubtful: list[str] | None = Field(
         None, description="Champs gardés tels qu'écrits, mais comptés comme inconnus.", examples=[["line"]]
@@ -225,6 +259,11 @@ class Writing(BaseModel):
     role: str = Field(description="Rôle de l'appareil.", examples=["agent"])
     live: bool = Field(description="Cette valeur subsiste-t-elle ?")
     shown: bool = Field(description="Est-ce la valeur montrée ?")
+    under: str | None = Field(
+        None,
+        description="Identifiant sous lequel elle fut écrite, si ce n'est pas celui de la fiche.",
+        examples=["7d1c9b3e-52aa-4e0f-8b6d-90c3f1e2a745"],
+    )
 
 
 class HistoryOut(BaseModel):
@@ -234,4 +273,7 @@ class HistoryOut(BaseModel):
     kind: Literal["household", "person"] = Field(description="Nature du dossier.")
     registers: dict[str, list[Writing]] = Field(
         description="Registre (nommé par son premier champ) et ses valeurs."
+    )
+    acts: list[Writing] | None = Field(
+        None, description="Annulations, rétablissements, fusions et séparations ; `value` dit lequel."
     )

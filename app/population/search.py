@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.ledger.bulk import is_postgresql
+from app.ledger.entities import in_lists
 from app.ledger.tables import area
 from app.population.corrections import find_rows
 from app.population.desk import Row
@@ -144,7 +145,7 @@ def _inhabited(connection: sa.Connection, areas: Sequence[int] | None) -> tuple[
 def _list(
     connection: sa.Connection, wanted: Wanted, *, after: Place | None, limit: int
 ) -> tuple[list[Row], Place | None]:
-    query = sa.select(person).order_by(person.c.id).limit(limit + 1)
+    query = sa.select(person).where(in_lists(person)).order_by(person.c.id).limit(limit + 1)
     if wanted.areas is not None:
         query = query.where(person.c.area.in_(wanted.areas))
     if wanted.birth_year is not None:

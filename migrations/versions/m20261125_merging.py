@@ -12,7 +12,18 @@ branch_labels = None
 depends_on = None
 
 ID = sa.String(36).with_variant(postgresql.UUID(as_uuid=False), "postgresql")
-REGISTER_TABLES = ("device", "clock_confirmation", "other", "household", "person", "visit", "birth", "act", "link", "task")
+REGISTER_TABLES = (
+    "device",
+    "clock_confirmation",
+    "other",
+    "household",
+    "person",
+    "visit",
+    "birth",
+    "act",
+    "link",
+    "task",
+)
 
 
 def upgrade() -> None:
@@ -31,9 +42,7 @@ def upgrade() -> None:
     op.create_index("ix_merging_survivor", "merging", ["survivor"])
     op.create_table(
         "unmerged",
-        sa.Column(
-            "dot", sa.Text(), nullable=False, comment="of a merge, come or not, that an unmerge names"
-        ),
+        sa.Column("dot", sa.Text(), nullable=False, comment="of a merge, come or not, that an unmerge names"),
         sa.PrimaryKeyConstraint("dot", name=op.f("pk_unmerged")),
     )
     for table in REGISTER_TABLES:
