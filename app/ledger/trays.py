@@ -180,7 +180,10 @@ def _received(connection: sa.Connection, wanted: set[tuple[str, int]]) -> dict[t
     if not wanted:
         return {}
     rows = connection.execute(sa.select(origin).where(origin.c.dev.in_({dev for dev, _ in wanted})))
-    return {(row.dev, row.ep): Ranges.from_list(orjson.loads(row.ranges)) for row in rows}
+    return {
+        (row.dev, row.ep): Ranges.from_list(orjson.loads(row.ranges) + orjson.loads(row.brought or "[]"))
+        for row in rows
+    }
 
 
 def stop_waiting_for(connection: sa.Connection, *, dev: str, ep: int, first: int, last: int) -> None:
