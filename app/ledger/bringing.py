@@ -17,7 +17,7 @@ from app.errors import Problem
 from app.ledger.bulk import lock_door
 from app.ledger.door import Door, Held, Readable
 from app.ledger.entry import Author
-from app.ledger.keeping import Origin, keep_brought, note_forks, origin_of
+from app.ledger.keeping import Origin, keep_brought, note_forks, numbers_of, origin_of
 from app.ledger.lines import compress
 from app.ledger.node import Marks
 from app.ledger.operations import MOST_HAVE, TYP, areas_of_commune
@@ -166,7 +166,7 @@ def _have(door: Door) -> list[str]:
     spans = [
         (last - first, f"{row.dev}:{row.ep}:{first}-{last}")
         for row in rows
-        for first, last in orjson.loads(row.ranges) + orjson.loads(row.brought or "[]")
+        for first, last in numbers_of(row).to_list()
     ]
     return [text for _, text in sorted(spans, reverse=True)[:MOST_HAVE]]
 
@@ -212,9 +212,7 @@ def _keep(connection: sa.Connection, door: Door, answer: Answer, *, at: str) -> 
         held = door.compare(connection, whole, origin=place, at=at)
         _hear_of_forks(connection, tolds, held, at=at)
         fresh = [told for told in tolds if not _is_known(held, told.line.n)]
-        if not fresh:
-            if held.entities:
-                groups.append(Group(Batch(whole.header, []), role, place, held))
+        if not fresh and not held.entities:
             continue
         if kept is None:
             kept = _keep_answer(connection, answer, at=at)
@@ -222,8 +220,11 @@ def _keep(connection: sa.Connection, door: Door, answer: Answer, *, at: str) -> 
             {"n": told.line.n, "line": told.line.raw, "role": role, "by": by, "batch": told.batch}
             for told in fresh
         ]
-        connection.execute(brought.insert(), [row | {"origin": place.local, "answer": kept} for row in rows])
-        keep_brought(connection, place, (told.line.n for told in fresh))
+        if rows:
+            connection.execute(
+                brought.insert(), [row | {"origin": place.local, "answer": kept} for row in rows]
+            )
+            keep_brought(connection, place, (told.line.n for told in fresh))
         groups.append(Group(Batch(whole.header, [told.line for told in fresh]), role, place, held))
     return groups
 

@@ -14,6 +14,7 @@ from app.errors import problem
 from app.ledger.areas import Areas
 from app.ledger.door import Door
 from app.ledger.history import forked_dots, live_values
+from app.ledger.keeping import numbers_of
 from app.ledger.projection import Shape
 from app.ledger.senders import Sender
 from app.ledger.tables import area, departure, origin
@@ -131,10 +132,8 @@ class Feed:
 
     def have(self) -> dict[str, list[list[int]]]:
         """The calling device's operations this snapshot contains, by epoch."""
-        rows = self.connection.execute(
-            sa.select(origin.c.ep, origin.c.ranges).where(origin.c.dev == self.sender.dev)
-        )
-        return {str(row.ep): orjson.loads(row.ranges) for row in rows}
+        rows = self.connection.execute(sa.select(origin).where(origin.c.dev == self.sender.dev))
+        return {str(row.ep): numbers_of(row).to_list() for row in rows}
 
     def _rows(self, code: str, position: Position) -> Iterator[tuple[Position, bytes]]:
         local = self.door.areas.id(code)

@@ -115,6 +115,11 @@ class Origin:
         return n in self.ranges or n in self.brought
 
 
+def numbers_of(row: sa.Row[Any]) -> Ranges:
+    """The operation numbers of an origin's row whose lines are here, in batches or brought."""
+    return Ranges.from_list(orjson.loads(row.ranges) + orjson.loads(row.brought or "[]"))
+
+
 def origin_of(connection: sa.Connection, dev: str, ep: int) -> Origin:
     """The origin of (dev, ep), made at its first operation."""
     query = sa.select(origin.c.id, origin.c.ranges, origin.c.brought).where(

@@ -260,9 +260,9 @@ def test_a_commune_rebuilt_from_nothing_gets_everything_of_its_own_back(two: Two
 
     rebuilt = two.new_commune(tmp_path)
     two.join(rebuilt)
-    assert rebuilt.door.standing.catching_up
+    waiting = [rebuilt.door.standing.catching_up]
     two.exchange(rebuilt)
-    assert not rebuilt.door.standing.catching_up
+    assert [*waiting, rebuilt.door.standing.catching_up] == [True, False]
     assert rebuilt.door.sender(tablet.dev) is not None
     rebuilt.push_sealed(*kept)
     assert everything(rebuilt, *POPULATION, *CIVIL) == twin
