@@ -26,7 +26,8 @@ from app.clock import Clock
 from app.database import Database, NotDurable
 from app.errors import Problem
 from app.ledger.enrolment import invite
-from app.ledger.relay import Relayed, join, relay_all
+from app.ledger.node import at_work
+from app.ledger.relay import Relayed, exchange, join
 from app.ledger.setup import make_node_rows, nothing_left, require_commune
 from app.ledger.standing import devices, status
 from app.main import Node
@@ -361,6 +362,7 @@ def sync_command(
         with node.database.read() as connection:
             total = status(connection, node.door, schema=None)["unsettled_batches"]
         with (
+            at_work(node.database, data),
             httpx.Client(timeout=120) as client,
             Progress("Relais vers la province", total, unit="lots") as progress,
         ):
@@ -368,7 +370,7 @@ def sync_command(
             def told(done: Relayed) -> None:
                 progress.at(done.batches)
 
-            done = relay_all(node.door, client, most_bytes=node.settings.relay_bytes, told=told)
+            done = exchange(node.door, client, most_bytes=node.settings.relay_bytes, told=told)
     out.print(
         f"{counted(done.batches, 'lot envoyé', many='lots envoyés')}, "
         f"{counted(done.receipts, 'reçu', many='reçus')} de la province, "

@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 import uvicorn
 
+from app.ledger.node import at_work
 from app.ledger.relay import Relay
 from app.main import Node, create_app
 from app.settings import write_durably
@@ -64,7 +65,8 @@ def run(
     )
     server = uvicorn.Server(config)
     try:
-        server.run(sockets=[listening])
+        with at_work(node.database, Path(node.settings.data)):
+            server.run(sockets=[listening])
     except KeyboardInterrupt:
         return
     if not server.started:
@@ -94,12 +96,13 @@ def relay_for_ever(node: Node) -> None:
     """`mboka sync` without --once: relay like the server does, until interrupted."""
     configure_log(node.settings.log_level)
     relay = Relay(node.door, pause=node.settings.relay_seconds, most_bytes=node.settings.relay_bytes)
-    relay.start()
-    try:
-        while relay.is_alive():
-            time.sleep(1)
-    except KeyboardInterrupt:
-        relay.stop()
+    with at_work(node.database, Path(node.settings.data)):
+        relay.start()
+        try:
+            while relay.is_alive():
+                time.sleep(1)
+        except KeyboardInterrupt:
+            relay.stop()
 
 
 def configure_log(level: str) -> None:

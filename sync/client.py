@@ -12,16 +12,17 @@ from typing import Any, TypeVar
 import httpx
 
 from sync.answers import Refused, SyncError, Unreachable, Untrusted
-from sync.contact import Contact, Patience
+from sync.contact import Contact, Met, Patience
 from sync.outbox import Outbox, contains, is_held, is_missing
 from sync.protocol import BATCH_BYTES
-from sync.seal import BadSignature, Key, check_grant
+from sync.seal import BadSignature, Key, check_grant, peek
 from sync.store import Facts, Held, Store, held_of
 
 FIRST_BATCH_BYTES, LEAST_BATCH_BYTES = 256 << 10, 16 << 10
 QUICK_SECONDS, SLOW_SECONDS = 3.0, 10.0
 CONTACT_SECONDS = 300.0
 PAGE_BYTES = 512 << 10
+OTHER_HOME = "Le serveur à cette adresse est celui d'une autre commune : rien ne lui est envoyé."
 # Stands where the feed of a node stood that has lost something.
 LOST = ""
 # A node's no about one batch, not about this device: the others go on.
@@ -280,10 +281,25 @@ class Tablet(Outbox):
         since, contact = self._contacts.get(url, (0.0, None))
         if contact is None or time.monotonic() - since > CONTACT_SECONDS:
             contact = Contact(self._http, url, province=facts["province"], patience=self._patience)
-            contact.hello()
+            met = contact.hello()
+            if url == facts["url"] and met.node != facts["node"]:
+                self._take_new_home(met)
             self._contacts[url] = time.monotonic(), contact
             self.store.remember({"contacts": facts.get("contacts", 0) + 1})
         return contact
+
+    def _take_new_home(self, met: Met) -> None:
+        """Another server stands at the home address: a commune's server rebuilt, when the province certified it for
+        the areas of the old one. It gave no receipt yet, so all that is kept goes to it; its feed makes the rows be
+        read from 0."""
+        try:
+            old = peek(str(peek(self.store.facts()["grant"])[1].get("node_cert")))[1].get("areas")
+            fresh = peek(met.node_cert)[1].get("areas")
+        except BadSignature as error:
+            raise Untrusted("other_home", OTHER_HOME) from error
+        if met.kind != "province" and not set(old or []) <= set(fresh or []):
+            raise Untrusted("other_home", OTHER_HOME)
+        self.store.remember({"node": met.node, "node_name": met.name})
 
     def _in_session(self, contact: Contact, call: Callable[[], Answer]) -> Answer:
         """Make a call that needs a session, once more in a fresh one when the node has forgotten it."""

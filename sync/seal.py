@@ -1,4 +1,5 @@
-"""Signing and verifying: batches and receipts (detached JWS), grants and node certificates (compact JWS). No storage.
+"""Signing and verifying: batches, receipts and answers of `operations` (detached JWS), grants and node certificates
+(compact JWS). No storage.
 
 Compact JWS are joserfc's. The detached form of RFC 7797 stands here on cryptography: joserfc 1.8 signs only UTF-8,
 embeds a payload that happens to be URL-safe and verifies at most 128,000 bytes; a batch may be any bytes up to 1 MiB.
@@ -170,7 +171,7 @@ class Key:
         return r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big")
 
 
-# detached: batches and receipts ----------------------------------------------------------------------
+# detached: batches, receipts, operations -------------------------------------------------------------
 
 
 def sign_detached(key: Key, payload: bytes, *, kid: str, typ: str) -> str:

@@ -7,7 +7,7 @@ import hashlib
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,11 +17,13 @@ from backports import zstd
 
 from app.audit.report import Findings
 from app.audit.trust import Trust
-from app.ledger.tables import batch, device_contact, origin
+from app.ledger.tables import batch, brought, device_contact, origin
 from sync.protocol import Batch, Header, Unreadable, read_batch
 from sync.seal import BadSignature, PublicKey, verify_detached
 
 PAGE = 32
+# Operations are told in order of arrival: between two batches there is room for the lines brought in between.
+SCALE = 1 << 32
 _HASH = re.compile(r"[0-9a-f]{64}")
 Interval = tuple[int, int]
 
@@ -46,27 +48,38 @@ class Chain:
     dev: str
     ep: int
     ranges: str
+    brought_ranges: str
     batches: list[tuple[int, int, str, str | None]] = field(default_factory=list)
+    brought: list[int] = field(default_factory=list)
 
     def intervals(self) -> list[Interval]:
-        """Operation numbers held, as disjoint inclusive intervals that do not touch."""
-        found: list[Interval] = []
-        for first, last, _, _ in sorted(self.batches):
-            if found and first <= found[-1][1] + 1:
-                found[-1] = (found[-1][0], max(found[-1][1], last))
-            else:
-                found.append((first, last))
-        return found
+        """Operation numbers held in batches, as disjoint inclusive intervals that do not touch."""
+        return _joined((first, last) for first, last, _, _ in self.batches)
+
+    def brought_intervals(self) -> list[Interval]:
+        """Operation numbers brought from the province, in the same form."""
+        return _joined((n, n) for n in self.brought)
 
     def told_twice(self) -> list[Interval]:
-        """Operation numbers that stand in more than one batch."""
+        """Operation numbers that stand in more than one batch, or were brought as well."""
         found: list[Interval] = []
         end = 0
-        for first, last, _, _ in sorted(self.batches):
+        spans = [(first, last) for first, last, _, _ in self.batches] + [(n, n) for n in self.brought]
+        for first, last in sorted(spans):
             if first <= end:
                 found.append((first, min(last, end)))
             end = max(end, last)
-        return found
+        return _joined(found)
+
+
+def _joined(spans: Iterable[Interval]) -> list[Interval]:
+    found: list[Interval] = []
+    for first, last in sorted(spans):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        else:
+            found.append((first, last))
+    return found
 
 
 class Chains:
@@ -74,7 +87,7 @@ class Chains:
 
     def __init__(self, connection: sa.Connection) -> None:
         self.chains: dict[int, Chain] = {
-            row.id: Chain(row.dev, row.ep, row.ranges)
+            row.id: Chain(row.dev, row.ep, row.ranges, row.brought or "[]")
             for row in connection.execute(sa.select(origin).order_by(origin.c.id))
         }
         self.operations = 0
@@ -85,10 +98,12 @@ class Chains:
             if row.origin in self.chains and row.from_n is not None and row.to_n is not None:
                 self.chains[row.origin].batches.append((row.from_n, row.to_n, row.sha256, row.prev))
                 self.operations += row.to_n - row.from_n + 1
+        for origin_id, n in connection.execute(sa.select(brought.c.origin, brought.c.n)):
+            self.chains[origin_id].brought.append(n)
         self._twice = {identity: each.told_twice() for identity, each in self.chains.items()}
 
     def is_told_twice(self, origin_id: int, n: int) -> bool:
-        """Whether more than one batch holds an operation of this number."""
+        """Whether an operation of this number came more than once."""
         return any(first <= n <= last for first, last in self._twice[origin_id])
 
     def check(self, connection: sa.Connection, findings: Findings) -> None:
@@ -98,10 +113,13 @@ class Chains:
         ).scalars()
         known = set(flagged)
         for each in self.chains.values():
-            due = orjson.dumps([list(interval) for interval in each.intervals()]).decode()
-            if due != each.ranges:
-                said = f"annonce les opérations {each.ranges}, ses lots portent {due}"
-                findings.add("range", f"appareil {each.dev}, époque {each.ep} : {said}")
+            held = (each.ranges, each.intervals(), "annonce les opérations", "ses lots portent")
+            brought_down = (each.brought_ranges, each.brought_intervals(), "annonce rapportées", "on garde")
+            for said, intervals, announces, shows in (held, brought_down):
+                due = orjson.dumps([list(interval) for interval in intervals]).decode()
+                if due != said:
+                    text = f"{announces} {said}, {shows} {due}"
+                    findings.add("range", f"appareil {each.dev}, époque {each.ep} : {text}")
             if each.dev not in known:
                 self._check_links(each, findings)
 
@@ -181,7 +199,7 @@ class Seals:
             self._findings.add(
                 "batch", f"{name} : la clé de ce serveur manque pour vérifier ses propres lots"
             )
-        elif not _holds(device.public, data, row.signature, kid=row.dev, typ="batch"):
+        elif not holds(device.public, data, row.signature, kid=row.dev, typ="batch"):
             self._findings.add("batch", f"{name} : la signature n'est pas celle de l'appareil")
 
     def _check_columns(self, row: sa.Row[Any], name: str, header: Header | None) -> None:
@@ -244,14 +262,15 @@ def _wrong_receipt(
     """Why a receipt does not hold (French, after its name), None when it does."""
     if key is None:
         return "ne peut pas être vérifié : la clé manque"
-    if not _holds(key, text.encode(), signature or "", kid=node, typ="receipt"):
+    if not holds(key, text.encode(), signature or "", kid=node, typ="receipt"):
         return "ne porte pas la bonne signature"
     held = orjson.loads(text)
     wrong = [name for name, value in due.items() if held.get(name) != value]
     return f"parle d'un autre lot ({wrong[0]})" if wrong else None
 
 
-def _holds(key: PublicKey, data: bytes, signature: str, *, kid: str, typ: str) -> bool:
+def holds(key: PublicKey, data: bytes, signature: str, *, kid: str, typ: str) -> bool:
+    """Whether a detached signature is that of this key over these bytes."""
     try:
         verify_detached(key, data, signature, kid=kid, typ=typ)
     except BadSignature:

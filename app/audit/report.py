@@ -20,6 +20,7 @@ KINDS = (
     "range",
     "fork",
     "quarantine",
+    "brought",
     "row",
     "register",
     "area",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from time import perf_counter
 
 import sqlalchemy as sa
 
 from app.audit import sweep
-from app.audit.chain import Chains, Seals, Stored, batches, batches_of
+from app.audit.brought import Bringings
+from app.audit.chain import SCALE, Chains, Seals, Stored, batches, batches_of
 from app.audit.compare import Comparison, make_shapes
 from app.audit.figures import Recount
 from app.audit.refold import FOLDED, Told, refused
@@ -32,6 +33,7 @@ class Audit:
         self.trust = Trust(connection, self.findings, key=key, commune_of=commune_of)
         self.chains = Chains(connection)
         self.seals = Seals(self.trust, self.chains, findings=self.findings)
+        self.bringings = Bringings(connection, self.trust, chains=self.chains, findings=self.findings)
         codes = {"commune": territory.communes, "quartier": territory.quartiers, "country": COUNTRIES}
         self.recount = Recount(commune_of=commune_of, communes=territory.communes)
         self.comparison = Comparison(
@@ -45,10 +47,10 @@ class Audit:
         self._lines: dict[tuple[int, int], list[bytes]] = defaultdict(list)
 
     @property
-    def forked(self) -> frozenset[str]:
+    def forked(self) -> Set[str]:
         """The dots under which two different lines stand."""
         chains = self.chains.chains
-        return frozenset(
+        return self.bringings.forked | frozenset(
             f"{chains[origin].dev}:{chains[origin].ep}:{n}"
             for (origin, n), lines in self._lines.items()
             if len(lines) > 1
@@ -64,6 +66,11 @@ class Audit:
                 done += len(stored.readable.lines) if stored.readable else 0
             if told is not None:
                 told(min(done, self.chains.operations), self.chains.operations)
+        for brought in self.bringings.check():
+            contested = self.chains.is_told_twice(brought.origin, brought.n)
+            if contested:
+                self._is_repeated(brought.origin, brought.n, brought.raw)
+            self.comparison.take(brought, contested=contested)
         self.chains.check(self.connection, self.findings)
         comparison, forked = self.comparison, self.forked
         sweep.check_forks(self.connection, self.findings, forked)
@@ -116,7 +123,7 @@ class Audit:
                 yield line.n, line.raw, None, None
             else:
                 told = Told(
-                    stored.id,
+                    stored.id * SCALE,
                     stored.origin,
                     header.dev,
                     header.ep,
@@ -133,7 +140,7 @@ class Audit:
     def _find(self, origin: int, n: int) -> list[Told]:
         quiet = Seals(self.trust, self.chains, findings=Findings())
         opened = (quiet.open(row) for row in batches_of(self.connection, origin, n=n))
-        return [
+        return self.bringings.at(origin, n) + [
             t
             for each in opened
             if each is not None
@@ -142,8 +149,8 @@ class Audit:
         ]
 
     def _batch_of(self, origin: int, n: int) -> int | None:
-        found = (row.id for row in batches_of(self.connection, origin, n=n))
-        return min(found, default=None)
+        found = [row.id * SCALE for row in batches_of(self.connection, origin, n=n)]
+        return min(found + [told.batch for told in self.bringings.at(origin, n)], default=None)
 
     def _names(self) -> dict[str, set[str]]:
         """Kind → keys of everything written: a second pass, made only when rows and operations do not agree."""
@@ -155,6 +162,9 @@ class Audit:
                 if told is not None:
                     shape = self.comparison.shape(told.operation.kind)
                     found[shape.kind].add(shape.key(told.operation.id, told.operation.kind))
+        for kind, identity in self.bringings.names():
+            shape = self.comparison.shape(kind)
+            found[shape.kind].add(shape.key(identity, kind))
         return found
 
 

@@ -25,6 +25,7 @@ from app.law.registers import judgment_needed, sheets_of_volume
 from app.ledger.bulk import lock_door
 from app.ledger.door import Door
 from app.ledger.entities import merged_ids
+from app.ledger.node import require_caught_up
 from app.ledger.tables import conflict
 
 ALREADY_REGISTERED = problem(
@@ -82,10 +83,11 @@ def register(
 
     One signed batch in the caller's transaction: the act, and the child's person and link or a task. Raises
     `birth_unknown` 404, `other_commune` 403, `already_registered` 409, `declaration_contested` 409,
-    `declaration_void` 409, `declaration_doubtful` 422, `judgment_required` 422, `invalid_input` 422.
+    `declaration_void` 409, `declaration_doubtful` 422, `judgment_required` 422, `invalid_input` 422, `catching_up` 503.
     """
     # Numbers and the question whether an act exists are answered under the lock held to commit.
     lock_door(connection)
+    require_caught_up(connection)
     row = birth_row(connection, birth)
     commune = door.areas.commune(door.areas.code(row["area"]))
     require(officer, commune, node_kind=door.standing.kind)

@@ -25,6 +25,7 @@ from app.clock import stamp
 from app.errors import TOO_LARGE, problem
 from app.ledger.bulk import lock_door
 from app.ledger.door import Door
+from app.ledger.node import require_caught_up
 
 IMPORT_REFUSED = problem(
     "import_refused",
@@ -114,12 +115,14 @@ def read_paper_acts(body: bytes, door: Door, *, officer: Officer, today: date) -
 
 
 def take_over(connection: sa.Connection, door: Door, officer: Officer, *, lines: list[Line]) -> TakenOver:
-    """Enter all acts of a checked file in the caller's transaction; `import_refused` when a number is taken.
+    """Enter all acts of a checked file in the caller's transaction. Raises `import_refused` when a number is taken,
+    `catching_up` (503).
 
     Two operations a line, `birth` and `act` (provenance `reprise`, who keyed it and when). No person and no task is
     made: the children of old books would drown the clerk's tray; matching finds them.
     """
     lock_door(connection)
+    require_caught_up(connection)
     _require_free(connection, lines)
     drawing = Drawing("reprise", stamp(door.clock.clock.now()), officer.id, officer.name)
     operations: list[dict[str, Any]] = []

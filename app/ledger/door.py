@@ -21,10 +21,9 @@ from app.ledger.node import Identity, Standing, SteadyClock, read_standing
 from app.ledger.projection import Registry
 from app.ledger.senders import BAD_SIGNATURE, GRANT_REQUIRED, Sender, admit, sender_of
 from app.ledger.sorting import Sorted, sort_lines
-from app.ledger.tables import batch, fork, origin
+from app.ledger.tables import batch, origin
 from app.ledger.trays import stop_waiting_for
 from app.territory.places import Territory
-from sync.ledger import Ranges
 from sync.protocol import (
     BATCH_BYTES,
     BATCH_OPERATIONS,
@@ -146,7 +145,7 @@ class Door:
 
     def _sender(self, connection: sa.Connection, dev: str) -> Sender | None:
         if dev == self.identity.dev:
-            return self._self()
+            return self.own_sender()
         return self._senders.get(dev) or sender_of(connection, dev, standing=self.standing)
 
     def _remembered(self, connection: sa.Connection, dev: str) -> Sender | None:
@@ -157,7 +156,8 @@ class Door:
                 self._senders[dev] = found
         return found
 
-    def _self(self) -> Sender:
+    def own_sender(self) -> Sender:
+        """This server as a writer of operations."""
         identity, standing = self.identity, self.standing
         areas = (standing.commune,) if standing.commune else ()
         return Sender(identity.dev, identity.key.public, standing.role, "", areas, "", standing.grant)
@@ -237,7 +237,7 @@ class Door:
             if line.operation is None:
                 raise Unreadable(line.reason or "unreadable")
         signature = sign_detached(self.identity.key, data, kid=self.identity.dev, typ="batch")
-        return Envelope.seal(self._self(), data, signature=signature), readable
+        return Envelope.seal(self.own_sender(), data, signature=signature), readable
 
     def _own_position(self, connection: sa.Connection) -> tuple[int, str | None]:
         query = (
@@ -256,13 +256,14 @@ class Door:
         self, connection: sa.Connection, envelope: Envelope, readable: Readable, *, at: str
     ) -> tuple[dict[str, Disposition], int]:
         header, sender = readable.batch.header, envelope.sender
-        local, ranges = keeping.origin_of(connection, header)
-        held = self._held(connection, readable.batch, local=local, ranges=ranges, at=at)
+        place = keeping.origin_of(connection, header.dev, header.ep)
+        local, ranges = place.local, place.ranges
+        held = self.compare(connection, readable.batch, origin=place, at=at)
         commune = sender.commune(self.territory.commune_of)
         author = Author(
             sender.dev, header.ep, local, sender.role, commune, header.by, header.from_, header.to
         )
-        fold = self._run(connection, author, readable, held=held, at=at)
+        fold = self.fold(connection, author, readable, held=held, at=at)
         keeping.set_aside(
             connection,
             envelope,
@@ -276,10 +277,13 @@ class Door:
         keeping.keep_ranges(connection, local, ranges)
         return fold.dispositions, local
 
-    def _run(
+    def fold(
         self, connection: sa.Connection, author: Author, readable: Readable, *, held: Held, at: str
     ) -> Fold:
-        """Creation is optimistic: nearly all operations write down something new, and asking first costs a query."""
+        """Fold lines under the door's lock; what is kept of them is the caller's business.
+
+        Creation is optimistic: nearly all operations write down something new, and asking first costs a query.
+        """
         found = readable.sorted
         if held.skip or found is None:
             found = self._sort(readable.batch, author.role, held)
@@ -310,22 +314,18 @@ class Door:
         return fold
 
     @staticmethod
-    def _held(connection: sa.Connection, readable: Batch, *, local: int, ranges: Ranges, at: str) -> Held:
-        """Operation numbers already held: the same line is a duplicate, another line under the same dot a fork."""
+    def compare(connection: sa.Connection, readable: Batch, *, origin: keeping.Origin, at: str) -> Held:
+        """Operation numbers already held: the same line is a duplicate, another line under the same dot a fork, which
+        is noted."""
         held, header = Held(), readable.header
-        numbers = [line.n for line in readable.lines if line.n in ranges] if ranges.to_list() else []
+        numbers = [line.n for line in readable.lines if origin.holds(line.n)]
         if not numbers:
             return held
-        stored = lines_at(connection, [(local, n) for n in numbers])
+        stored = lines_at(connection, [(origin.local, n) for n in numbers])
         for line in readable.lines:
-            held.compare(header, line, others=stored.get((local, line.n), ()))
+            held.compare(header, line, others=stored.get((origin.local, line.n), ()))
         if held.dots:
-            known = connection.execute(sa.select(fork.c.dot).where(fork.c.dot.in_(held.dots))).scalars()
-            fresh = sorted(held.dots.difference(known))
-            if fresh:
-                connection.execute(
-                    fork.insert(), [{"dot": each, "dev": header.dev, "at": at} for each in fresh]
-                )
+            keeping.note_forks(connection, held.dots, dev=header.dev, at=at)
         return held
 
 

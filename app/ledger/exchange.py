@@ -20,8 +20,9 @@ from app.database import Database
 from app.errors import BUSY, Problem
 from app.ledger import enrolment, sessions
 from app.ledger.door import Door
-from app.ledger.feed import PAGE_BYTES, Feed, areas_of, read_positions
+from app.ledger.feed import LEAST_BYTES, MOST_BYTES, PAGE_BYTES, Feed, areas_of, read_positions
 from app.ledger.keeping import receipts_of
+from app.ledger.operations import MOST_HAVE, Operations, areas_of_commune, read_have
 from app.ledger.relay import accept_bundle
 from app.ledger.schemas import EnrolmentIn, EnrolmentOut, Hello, Receipt, SessionIn, SessionOut
 from app.ledger.senders import Sender
@@ -210,6 +211,32 @@ def changes(
         positions = read_positions(after or [], granted)
         lines = b"".join(Feed(connection, door, sender).page(positions, limit_bytes))
     return Response(lines, media_type=NDJSON, headers={"Cache-Control": "no-store"})
+
+
+@router.get("/operations", summary="Les opérations des zones d'une commune", response_class=Response)
+def operations(
+    sender: Caller,
+    store: Store,
+    door: TheDoor,
+    after: Annotated[
+        list[str] | None, Query(max_length=500, description="<zone>:<position>, une par zone.")
+    ] = None,
+    have: Annotated[
+        list[str] | None,
+        Query(max_length=MOST_HAVE, description="<appareil>:<époque>:<premier>-<dernier> : déjà tenues."),
+    ] = None,
+    limit_bytes: Annotated[int, Query(ge=1, description="Taille voulue de la page.")] = PAGE_BYTES,
+) -> Response:
+    """De serveur à serveur : NDJSON, une ligne par entité changée avec toutes ses opérations, sauf celles que
+    l'appelant dit toutes tenir (`have`) ; signé en entier (`Answer-Signature`). 409 `feed_changed` après une
+    restauration."""
+    with store.read() as connection:
+        own = areas_of_commune(sender, door.areas, communes=door.territory.communes)
+        positions = read_positions(after or [], own)
+        asked = Operations(connection, door, sender, have=read_have(have or []))
+        body, signature = asked.answer(positions, min(max(limit_bytes, LEAST_BYTES), MOST_BYTES))
+    headers = {"Answer-Signature": signature, "Cache-Control": "no-store"}
+    return Response(body, media_type=NDJSON, headers=headers)
 
 
 @router.get("/receipts", summary="Les reçus des lots de l'appareil", response_class=Response)

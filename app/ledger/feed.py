@@ -15,6 +15,7 @@ from app.ledger.areas import Areas
 from app.ledger.door import Door
 from app.ledger.entities import reveal, undone_merges
 from app.ledger.history import forked_dots, live_values
+from app.ledger.keeping import numbers_of
 from app.ledger.projection import Shape
 from app.ledger.senders import Sender
 from app.ledger.tables import area, departure, origin
@@ -104,7 +105,7 @@ class Feed:
         for code, position in positions.items():
             reached: Position | None = None
             if more:
-                after[code] = _text(position)
+                after[code] = text_of(position)
                 continue
             for (seq, identity), line in self._rows(code, position):
                 # Two entities of different kinds may bear one id: a position cannot stand between them.
@@ -114,7 +115,7 @@ class Feed:
                 lines.append(line)
                 size += len(line)
                 reached = (seq, identity)
-            after[code] = _text(reached or position) if more else counters[code]
+            after[code] = text_of(reached or position) if more else counters[code]
         yield from lines
         yield (
             orjson.dumps({"after": after, "more": more, "feed": self.door.identity.feed, "have": self.have()})
@@ -133,10 +134,8 @@ class Feed:
 
     def have(self) -> dict[str, list[list[int]]]:
         """The calling device's operations this snapshot contains, by epoch."""
-        rows = self.connection.execute(
-            sa.select(origin.c.ep, origin.c.ranges).where(origin.c.dev == self.sender.dev)
-        )
-        return {str(row.ep): orjson.loads(row.ranges) for row in rows}
+        rows = self.connection.execute(sa.select(origin).where(origin.c.dev == self.sender.dev))
+        return {str(row.ep): numbers_of(row).to_list() for row in rows}
 
     def _rows(self, code: str, position: Position) -> Iterator[tuple[Position, bytes]]:
         local = self.door.areas.id(code)
@@ -155,7 +154,7 @@ class Feed:
         shape = self.door.registry.shapes[kind]
         table = shape.table
         while True:
-            query = sa.select(table).where(table.c.area == local, _beyond(table, position))
+            query = sa.select(table).where(table.c.area == local, beyond(table, position))
             if kind == CIVIL_KIND:
                 query = query.where(table.c.origin.in_(self.own))
             rows = (
@@ -171,7 +170,7 @@ class Feed:
             position = (rows[-1]["seq"], str(rows[-1]["id"]))
 
     def _departures(self, code: str, local: int, position: Position) -> Iterator[tuple[Position, bytes]]:
-        query = sa.select(departure).where(departure.c.area == local, _beyond(departure, position))
+        query = sa.select(departure).where(departure.c.area == local, beyond(departure, position))
         for row in self.connection.execute(query.order_by(departure.c.seq, departure.c.id)).mappings():
             if row["kind"] in POPULATION_KINDS:
                 line = {
@@ -265,13 +264,15 @@ def _without(value: dict[str, Any], hidden: frozenset[str]) -> dict[str, Any]:
     return value
 
 
-def _beyond(table: sa.Table, position: Position) -> sa.ColumnElement[bool]:
+def beyond(table: sa.Table, position: Position) -> sa.ColumnElement[bool]:
+    """The rows after a position of their area."""
     seq, identity = position
     if not identity:
         return table.c.seq > seq
     return sa.or_(table.c.seq > seq, sa.and_(table.c.seq == seq, table.c.id > identity))
 
 
-def _text(position: Position) -> int | str:
+def text_of(position: Position) -> int | str:
+    """A position as `after` carries it."""
     seq, identity = position
     return f"{seq},{identity}" if identity else seq

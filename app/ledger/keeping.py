@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from app.ledger.entry import Disposition
 from app.ledger.lines import compress
 from app.ledger.node import Identity
 from app.ledger.senders import Sender
-from app.ledger.tables import batch, origin, quarantine
+from app.ledger.tables import batch, fork, origin, quarantine
 from sync.ledger import Ranges
 from sync.protocol import Header, Line
 from sync.seal import sign_detached
@@ -102,22 +102,49 @@ def receipts_of(connection: sa.Connection, dev: str, *, ep: int, first: int) -> 
     ]
 
 
-def origin_of(connection: sa.Connection, header: Header) -> tuple[int, Ranges]:
-    """The local number of (dev, ep), made at its first batch, and the operation numbers held of it."""
-    query = sa.select(origin.c.id, origin.c.ranges).where(
-        origin.c.dev == header.dev, origin.c.ep == header.ep
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """One (dev, ep) here: its local number, the operation numbers held in batches, and those the province brought."""
+
+    local: int
+    ranges: Ranges
+    brought: Ranges
+
+    def holds(self, n: int) -> bool:
+        """Whether a line of this number is here."""
+        return n in self.ranges or n in self.brought
+
+
+def numbers_of(row: sa.Row[Any]) -> Ranges:
+    """The operation numbers of an origin's row whose lines are here, in batches or brought."""
+    return Ranges.from_list(orjson.loads(row.ranges) + orjson.loads(row.brought or "[]"))
+
+
+def origin_of(connection: sa.Connection, dev: str, ep: int) -> Origin:
+    """The origin of (dev, ep), made at its first operation."""
+    query = sa.select(origin.c.id, origin.c.ranges, origin.c.brought).where(
+        origin.c.dev == dev, origin.c.ep == ep
     )
     row = connection.execute(query).one_or_none()
     if row is not None:
-        return row.id, Ranges.from_list(orjson.loads(row.ranges))
-    statement = origin.insert().values(dev=header.dev, ep=header.ep, ranges="[]").returning(origin.c.id)
-    return int(connection.execute(statement).scalar_one()), Ranges()
+        brought = orjson.loads(row.brought or "[]")
+        return Origin(row.id, Ranges.from_list(orjson.loads(row.ranges)), Ranges.from_list(brought))
+    statement = origin.insert().values(dev=dev, ep=ep, ranges="[]").returning(origin.c.id)
+    return Origin(int(connection.execute(statement).scalar_one()), Ranges(), Ranges())
 
 
 def keep_ranges(connection: sa.Connection, local: int, ranges: Ranges) -> None:
     """Store which operation numbers of an origin are held."""
     text = orjson.dumps(ranges.to_list()).decode()
     connection.execute(origin.update().where(origin.c.id == local).values(ranges=text))
+
+
+def keep_brought(connection: sa.Connection, place: Origin, numbers: Iterable[int]) -> None:
+    """Store that lines of these numbers were brought."""
+    for n in numbers:
+        place.brought.add(n, n)
+    text = orjson.dumps(place.brought.to_list()).decode()
+    connection.execute(origin.update().where(origin.c.id == place.local).values(brought=text))
 
 
 def keep_batch(
@@ -173,6 +200,15 @@ def _breaks_chain(
         if row.from_n == header.to + 1 and row.prev != sha256:
             return True
     return False
+
+
+def note_forks(connection: sa.Connection, dots: Collection[str], *, dev: str, at: str) -> list[str]:
+    """Note that different lines stand under these dots of a device; gives those nobody knew of."""
+    known = connection.execute(sa.select(fork.c.dot).where(fork.c.dot.in_(dots))).scalars()
+    fresh = sorted(set(dots).difference(known))
+    if fresh:
+        connection.execute(fork.insert(), [{"dot": each, "dev": dev, "at": at} for each in fresh])
+    return fresh
 
 
 _CONTACT = sa.text(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from backports import zstd
 
 from app.ledger.senders import roles_of
-from app.ledger.tables import batch, origin
+from app.ledger.tables import batch, brought, brought_answer, origin
 from sync import merge
-from sync.protocol import Line, dot, read_batch
+from sync.protocol import Line, dot, read_batch, read_line
 
 LEVEL = 3
 
@@ -30,13 +30,18 @@ def decompress(content: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class StoredLine:
-    """One operation line as stored, with what its batch says about it."""
+    """One operation line as stored, with what its batch (named by its SHA-256) says about it.
+
+    `role` is what the province says of a line it brought; of lines in batches the device's grant says it.
+    """
 
     line: Line
     dev: str
     ep: int
     by: str | None
     received_at: str
+    batch: str
+    role: str | None = None
 
     @property
     def dot(self) -> str:
@@ -47,13 +52,18 @@ class StoredLine:
 def lines_at(
     connection: sa.Connection, places: Iterable[tuple[int, int]]
 ) -> dict[tuple[int, int], list[StoredLine]]:
-    """The stored lines at (origin, n); several where the dot is forked. Two statements, each batch decoded once."""
+    """The stored lines at (origin, n), in batches or brought; several where the dot is forked or came twice.
+
+    Three statements, each batch decoded once.
+    """
     wanted: dict[int, list[int]] = {}
     for local, n in sorted(set(places)):
         wanted.setdefault(local, []).append(n)
     spans = _spans(connection, wanted)
     query = (
-        sa.select(batch.c.origin, batch.c.content, batch.c.received_at, origin.c.dev, origin.c.ep)
+        sa.select(
+            batch.c.origin, batch.c.content, batch.c.received_at, batch.c.sha256, origin.c.dev, origin.c.ep
+        )
         .join(origin, origin.c.id == batch.c.origin)
         .where(batch.c.id.in_(spans))
         .order_by(batch.c.id)
@@ -64,9 +74,38 @@ def lines_at(
         held = read_batch(decompress(row.content))
         for line in held.lines:
             if line.n in numbers:
-                stored = StoredLine(line, row.dev, row.ep, held.header.by, row.received_at)
+                stored = StoredLine(line, row.dev, row.ep, held.header.by, row.received_at, row.sha256)
                 found.setdefault((row.origin, line.n), []).append(stored)
+    for place, stored in _brought_at(connection, wanted):
+        found.setdefault(place, []).append(stored)
     return found
+
+
+def _brought_at(
+    connection: sa.Connection, wanted: Mapping[int, list[int]]
+) -> Iterator[tuple[tuple[int, int], StoredLine]]:
+    """The lines the province brought, whether or not their batch came later."""
+    if not wanted:
+        return
+    query = (
+        sa.select(brought, brought_answer.c.at, origin.c.dev, origin.c.ep)
+        .join(origin, origin.c.id == brought.c.origin)
+        .join(brought_answer, brought_answer.c.id == brought.c.answer)
+        .where(
+            brought.c.origin.in_(wanted),
+            brought.c.n.between(
+                min(numbers[0] for numbers in wanted.values()),
+                max(numbers[-1] for numbers in wanted.values()),
+            ),
+        )
+        .order_by(brought.c.id)
+    )
+    sets = {local: set(numbers) for local, numbers in wanted.items()}
+    for row in connection.execute(query):
+        if row.n in sets[row.origin]:
+            line = Line(row.n, row.line, read_line(row.line, row.n, dev=row.dev, ep=row.ep))
+            stored = StoredLine(line, row.dev, row.ep, row.by, row.at, row.batch, row.role)
+            yield (row.origin, row.n), stored
 
 
 def _spans(connection: sa.Connection, wanted: Mapping[int, list[int]]) -> list[int]:
@@ -108,7 +147,7 @@ def creation_writes(
                         dev=each.dev,
                         ep=each.ep,
                         by=each.by,
-                        role=roles[each.dev],
+                        role=each.role or roles[each.dev],
                         line=hashlib.sha256(each.line.raw).hexdigest(),
                     ),
                 )

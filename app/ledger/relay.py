@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,30 +16,17 @@ import structlog
 from backports import zstd
 
 from app.clock import moment, stamp
-from app.errors import Problem, problem
+from app.errors import Problem
+from app.ledger.bringing import bring_all, catch_up_if_needed, finish_catching_up
 from app.ledger.bundle import Record, read_bundle, write_bundle
 from app.ledger.door import Door
 from app.ledger.keeping import Envelope
 from app.ledger.lines import decompress
 from app.ledger.senders import admit
 from app.ledger.tables import batch, device, node
+from app.ledger.upstream import NOT_THE_PROVINCE, ask, note_feed
 from sync.seal import BadSignature, PublicKey, check_grant, check_node_cert, sign_compact, verify_detached
 
-UPSTREAM_UNREACHABLE = problem(
-    "upstream_unreachable", 503, "Province injoignable", "Rien n'est perdu : le serveur réessaiera tout seul."
-)
-UPSTREAM_REFUSED = problem(
-    "upstream_refused",
-    502,
-    "La province a refusé",
-    "Lisez le détail et prévenez l'administrateur de la province.",
-)
-NOT_THE_PROVINCE = problem(
-    "not_the_province",
-    502,
-    "Ce serveur n'est pas la province attendue",
-    "Vérifiez l'adresse et l'empreinte de la province.",
-)
 LEVEL = 6
 MOST_BATCHES = 200
 # Stored batches are compressed; a bundle's size is meant before compression.
@@ -93,7 +81,7 @@ def accept_bundle(door: Door, data: bytes) -> bytes:
 def join(door: Door, *, url: str, code: str, province: str, client: httpx.Client) -> None:
     """Enrol this commune at the province whose key has this thumbprint. Raises Problems, its own or ours."""
     url = url.rstrip("/")
-    hello = _ask(client, "GET", f"{url}/sync/v1/hello").json()
+    hello = ask(client, "GET", f"{url}/sync/v1/hello").json()
     identity = door.identity
     public = identity.key.public
     proof = sign_compact(
@@ -109,7 +97,7 @@ def join(door: Door, *, url: str, code: str, province: str, client: httpx.Client
     }
     if bool(hello.get("demo")) != door.standing.demo:
         raise NOT_THE_PROVINCE("Un nœud de démonstration ne rejoint jamais une vraie province, ni l'inverse.")
-    answer = _ask(client, "POST", f"{url}/sync/v1/enrolments", json=asked).json()
+    answer = ask(client, "POST", f"{url}/sync/v1/enrolments", json=asked).json()
     try:
         upstream = check_node_cert(answer["node_cert"], province)
         own = check_node_cert(answer["own_node_cert"], province)
@@ -127,46 +115,74 @@ def join(door: Door, *, url: str, code: str, province: str, client: httpx.Client
                 upstream_url=url,
                 upstream_node=upstream["node"],
                 upstream_key=orjson.dumps(upstream["key"]).decode(),
+                catching_up=True,
             )
         )
     door.refresh()
+    with suppress(Problem):
+        # Where it cannot be asked now, the first exchange will tell.
+        catch_up_if_needed(door, client)
 
 
 def relay_all(
     door: Door, client: httpx.Client, *, most_bytes: int, told: Callable[[Relayed], None] | None = None
 ) -> Relayed:
-    """Send everything the province has not receipted, oldest first, each batch once.
+    """Send everything the province has not receipted, oldest first, each batch once; a province that was restored gets
+    every batch again, in order, whatever it said before.
 
     Raises `upstream_unreachable`, `upstream_refused`, `not_the_province`.
     """
     done = Relayed()
-    _read_clock(door, client)
-    last = 0
-    while rows := _unsettled(door, most_bytes, after=last):
+    _read_hello(door, client)
+    again = door.standing.resent_through
+    last = again or 0
+    while rows := _to_send(door, most_bytes, after=last, everything=again is not None):
         done += _relay_some(door, client, rows)
         last = rows[-1].id
+        if again is not None:
+            _note_resent(door, last)
         if told is not None:
             told(done)
+    if again is not None:
+        _note_resent(door, None)
     return done
+
+
+def exchange(
+    door: Door, client: httpx.Client, *, most_bytes: int, told: Callable[[Relayed], None] | None = None
+) -> Relayed:
+    """Relay, then bring what the province holds of this commune's areas; after both a restored server has caught up.
+
+    Raises as `relay_all` and `bring_all` do.
+    """
+    done = relay_all(door, client, most_bytes=most_bytes, told=told)
+    bring_all(door, client)
+    if not done.refused:
+        finish_catching_up(door)
+    return done
+
+
+def _note_resent(door: Door, through: int | None) -> None:
+    with door.database.write() as connection:
+        connection.execute(node.update().values(resent_through=through))
+    door.refresh()
 
 
 def _relay_some(door: Door, client: httpx.Client, rows: list[Any]) -> Relayed:
     body = zstd.compress(write_bundle(_records(door, rows)), LEVEL)
     headers = {"Content-Encoding": "zstd", "Content-Type": "application/octet-stream"}
     url = f"{door.standing.upstream_url}/sync/v1/bundles"
-    answer = _ask(client, "POST", url, content=body, headers=headers).content
+    answer = ask(client, "POST", url, content=body, headers=headers).content
     kept, refused = _keep_receipts(door, answer, {row.sha256 for row in rows})
     return Relayed(len(rows), kept, len(body) + len(answer), refused)
 
 
-def _unsettled(door: Door, most_bytes: int, *, after: int) -> list[Any]:
+def _to_send(door: Door, most_bytes: int, *, after: int, everything: bool) -> list[Any]:
+    columns = (batch.c.id, batch.c.dev, batch.c.sha256, batch.c.signature, batch.c.content)
+    query = sa.select(*columns).where(batch.c.id > after).order_by(batch.c.id).limit(MOST_BATCHES)
+    if not everything:
+        query = query.where(batch.c.province_receipt.is_(None))
     with door.database.read() as connection:
-        query = (
-            sa.select(batch.c.id, batch.c.dev, batch.c.sha256, batch.c.signature, batch.c.content)
-            .where(batch.c.province_receipt.is_(None), batch.c.id > after)
-            .order_by(batch.c.id)
-            .limit(MOST_BATCHES)
-        )
         rows: list[Any] = []
         size = 0
         for row in connection.execute(query):
@@ -214,7 +230,8 @@ def _keep_receipts(door: Door, answer: bytes, expected: set[str]) -> tuple[int, 
         with door.database.write() as connection:
             connection.execute(
                 batch.update()
-                .where(batch.c.sha256 == sa.bindparam("b_sha"))
+                # A receipt is kept as it first came, also where a restored province gives another.
+                .where(batch.c.sha256 == sa.bindparam("b_sha"), batch.c.province_receipt.is_(None))
                 .values(
                     province_receipt=sa.bindparam("b_receipt"), province_signature=sa.bindparam("b_signature")
                 ),
@@ -224,29 +241,16 @@ def _keep_receipts(door: Door, answer: bytes, expected: set[str]) -> tuple[int, 
     return len(kept), refused
 
 
-def _read_clock(door: Door, client: httpx.Client) -> None:
-    """How far this server's clock is ahead of the province's, in seconds: registration asks for it."""
-    hello = _ask(client, "GET", f"{door.standing.upstream_url}/sync/v1/hello").json()
+def _read_hello(door: Door, client: httpx.Client) -> None:
+    """How far this server's clock is ahead of the province's, in seconds: registration asks for it. And whether the
+    province is still the one that gave the receipts."""
+    hello = ask(client, "GET", f"{door.standing.upstream_url}/sync/v1/hello").json()
     now = door.clock.clock.now()
     offset = (now - moment(hello["time"])).total_seconds()
     with door.database.write() as connection:
         connection.execute(node.update().values(upstream_time=hello["time"], upstream_offset=offset))
+        note_feed(connection, hello["feed"])
     door.refresh()
-
-
-def _ask(client: httpx.Client, method: str, url: str, **options: Any) -> httpx.Response:
-    try:
-        response = client.request(method, url, **options)
-    except httpx.HTTPError as error:
-        raise UPSTREAM_UNREACHABLE(str(error) or type(error).__name__) from error
-    if response.status_code >= 400:
-        try:
-            said = response.json()
-            detail = f"{said['code']} : {said['detail']}"
-        except (ValueError, KeyError, TypeError):
-            detail = f"HTTP {response.status_code}"
-        raise UPSTREAM_REFUSED(detail)
-    return response
 
 
 class Relay(threading.Thread):
@@ -269,7 +273,7 @@ class Relay(threading.Thread):
                 try:
                     if self._door.refresh().upstream_url is None:
                         continue
-                    done = relay_all(self._door, client, most_bytes=self._most_bytes)
+                    done = exchange(self._door, client, most_bytes=self._most_bytes)
                     wait = self._pause
                     if done.batches:
                         log.info(

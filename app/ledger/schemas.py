@@ -195,4 +195,5 @@ class StatusOut(BaseModel):
     quarantined: int = Field(description="Lignes mises de côté.")
     waiting: int = Field(description="Opérations qui attendent ce qui les précède.")
     relayed_at: str | None = Field(description="Dernier échange avec la province (UTC).")
+    catching_up: bool = Field(description="Vrai : serveur restauré, aucun acte avant le rattrapage.")
     rows: dict[str, int] = Field(description="Nombre de fiches par nature.")

@@ -47,6 +47,7 @@ def status(connection: sa.Connection, door: Door, *, schema: str | None) -> dict
         "quarantined": count(quarantine),
         "waiting": count(waiting),
         "relayed_at": standing.relayed_at,
+        "catching_up": standing.catching_up,
         "rows": {kind: count(shape.table) for kind, shape in sorted(door.registry.shapes.items())},
     }
 

@@ -31,6 +31,12 @@ node = sa.Table(
     sa.Column("upstream_offset", sa.Float),
     sa.Column("relayed_at", sa.String(30)),
     sa.Column("clock_confirmed_at", sa.String(30)),
+    sa.Column("starts", sa.BigInteger, nullable=False, server_default="0", comment="as in node.json"),
+    sa.Column("catching_up", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("upstream_feed", sa.Text),
+    sa.Column(
+        "resent_through", sa.BigInteger, comment="while all batches go up once more: the last batch sent"
+    ),
 )
 
 origin = sa.Table(
@@ -40,6 +46,7 @@ origin = sa.Table(
     sa.Column("dev", Id, nullable=False),
     sa.Column("ep", sa.BigInteger, nullable=False),
     sa.Column("ranges", sa.Text, nullable=False, comment="received operation numbers, JSON [[first,last],…]"),
+    sa.Column("brought", sa.Text, comment="numbers whose lines the province brought, in the same form"),
     sa.UniqueConstraint("dev", "ep"),
 )
 
@@ -67,6 +74,38 @@ batch = sa.Table(
         sqlite_where=sa.text("province_receipt IS NULL"),
         postgresql_where=sa.text("province_receipt IS NULL"),
     ),
+)
+
+brought_answer = sa.Table(
+    "brought_answer",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("signature", sa.Text, nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False, comment="the signed bytes, zstd"),
+    sa.Column("after_batch", sa.BigInteger, nullable=False, comment="the last batch held when it was folded"),
+    sa.Column("at", sa.String(30), nullable=False),
+)
+
+brought = sa.Table(
+    "brought",
+    METADATA,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("origin", sa.Integer, sa.ForeignKey("origin.id"), nullable=False),
+    sa.Column("n", sa.BigInteger, nullable=False),
+    sa.Column("line", sa.LargeBinary, nullable=False),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("by", sa.Text, comment="the person of the header"),
+    sa.Column("batch", sa.String(64), nullable=False, comment="SHA-256 of the batch that held it"),
+    sa.Column("answer", BigId, sa.ForeignKey("brought_answer.id"), nullable=False),
+    sa.Index("ix_brought_origin_n", "origin", "n"),
+)
+
+upstream_position = sa.Table(
+    "upstream_position",
+    METADATA,
+    sa.Column("area", sa.String(64), primary_key=True),
+    sa.Column("position", sa.String(64), nullable=False),
 )
 
 area = sa.Table(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 
 from app.ledger.entry import Author, Entity, Entry
+from app.ledger.keeping import numbers_of
 from app.ledger.projection import short
 from app.ledger.tables import conflict, origin, waiting
 from sync import entity, merge
@@ -192,7 +192,7 @@ def _received(connection: sa.Connection, wanted: set[tuple[str, int]]) -> dict[t
     if not wanted:
         return {}
     rows = connection.execute(sa.select(origin).where(origin.c.dev.in_({dev for dev, _ in wanted})))
-    return {(row.dev, row.ep): Ranges.from_list(orjson.loads(row.ranges)) for row in rows}
+    return {(row.dev, row.ep): numbers_of(row) for row in rows}
 
 
 def stop_waiting_for(connection: sa.Connection, *, dev: str, ep: int, first: int, last: int) -> None:

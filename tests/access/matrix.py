@@ -151,6 +151,7 @@ CALLS: list[Call] = [
     Call("POST", "/sync/v1/bundles", PROOF, body=b""),
     Call("GET", "/sync/v1/status", DEVICE),
     Call("GET", "/sync/v1/changes", DEVICE),
+    Call("GET", "/sync/v1/operations", DEVICE, "403 not_a_server"),
     Call("GET", "/sync/v1/receipts", DEVICE, path="/sync/v1/receipts?ep=7"),
     Call("GET", "/v1/communes", "territory"),
     Call("GET", "/v1/communes/{code}/quartiers", "territory", path=f"/v1/communes/{OWN}/quartiers"),

@@ -9,13 +9,15 @@ from typing import cast
 import httpx
 import pytest
 import sqlalchemy as sa
+from backports import zstd
 
 from app.audit import verify
 from app.clock import Clock
 from app.database import Database
+from app.ledger.bringing import bring_all
 from app.ledger.enrolment import invite
 from app.ledger.relay import join, relay_all
-from app.ledger.tables import batch, device
+from app.ledger.tables import batch, brought, brought_answer, device, origin
 from app.ledger.tables import node as node_table
 from sync.seal import Key, make_grant
 from tests.conftest import migrate
@@ -110,3 +112,37 @@ def test_a_grant_from_outside_the_province_is_named(commune: TestNode, province:
     change(province, device.update().where(device.c.id == dev).values(grant=forged))
     report = verify(province.database)
     assert "l'autorisation ne remonte pas à la clé de la province" in (report.first_difference or "")
+
+
+def test_what_was_brought_down_is_clean_and_each_change_of_it_is_named(
+    commune: TestNode, province: TestNode
+) -> None:
+    relay(commune, province)
+    client = cast(httpx.Client, province.client)
+    tablet, family = commune.tablet("1017010"), household_of(2)
+    relay_all(commune.door, client, most_bytes=1 << 20)
+    direct = [
+        tablet.seal(family),
+        tablet.seal([{"kind": "person", "id": family[1]["id"], "set": {"nom": "K"}}]),
+    ]
+    for data, signature in direct:
+        province.door.accept(data, signature, grant=tablet.grant)
+    assert bring_all(commune.door, client).lines == 6
+    assert verify(commune.database).first_difference is None
+    commune.push_sealed(*direct[1])
+    commune.push(tablet.clone(), {"kind": "person", "id": family[2]["id"], "set": {"nom": "L"}}, start=4)
+    bring_all(commune.door, client)
+    assert verify(commune.database).first_difference is None
+
+    last = sa.select(sa.func.max(brought.c.id)).scalar_subquery()
+    change(commune, brought.update().where(brought.c.id == last).values(role="province"))
+    assert "n'est pas dans la réponse signée" in (verify(commune.database).first_difference or "")
+    change(commune, brought_answer.update().values(content=zstd.compress(b"{}\n")))
+    assert verify(commune.database).differences["brought"] >= 6
+
+
+def test_an_announced_number_that_was_never_brought_is_named(commune: TestNode, province: TestNode) -> None:
+    relay(commune, province)
+    bring_all(commune.door, cast(httpx.Client, province.client))
+    change(commune, origin.update().where(origin.c.brought.is_not(None)).values(brought="[[1,9]]"))
+    assert verify(commune.database).differences == {"range": 1}

@@ -11,6 +11,7 @@ import pytest
 from app.database import Database
 from tests.conftest import Engines, TestClock
 from tests.lasting import ENGINES, lasting_database
+from tests.ledger.pair import Two, two_of
 from tests.nodes import TestNode, make_node
 
 
@@ -18,6 +19,15 @@ from tests.nodes import TestNode, make_node
 def node(database: Database, tmp_path: Path, clock: TestClock) -> TestNode:
     """A node of its own, empty; `clock` moves its clock."""
     return make_node(database, tmp_path, clock=clock)
+
+
+@pytest.fixture
+def two(
+    database: Database, server_name: str, engines: Engines, tmp_path: Path, clock: TestClock
+) -> Iterator[Two]:
+    """A commune that joined a province, each in a database of its own."""
+    with two_of(engines, server_name, tmp_path, database=database, clock=clock) as made:
+        yield made
 
 
 @pytest.fixture(scope="module", params=ENGINES)

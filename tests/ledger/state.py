@@ -20,7 +20,7 @@ def rows(node: TestNode, *kinds: str) -> dict[str, dict[str, Any]]:
     """`kind id` → the row as a server is sent it, with all its writes."""
     found: dict[str, dict[str, Any]] = {}
     with node.database.read() as connection:
-        feed = Feed(connection, node.door, node.door._self())
+        feed = Feed(connection, node.door, node.door.own_sender())
         for kind in kinds or ("household", "person", "visit"):
             shape = node.door.registry.shape(kind)
             for row in connection.execute(sa.select(shape.table)).mappings():

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import base64
-import shutil
-from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,19 +11,17 @@ import orjson
 import pytest
 import sqlalchemy as sa
 
-import migrations
-from app.database import Database
 from app.errors import Problem
 from app.ledger.bundle import Record, read_bundle, write_bundle
 from app.ledger.enrolment import invite
-from app.ledger.relay import Relayed, accept_bundle, join, relay_all
+from app.ledger.relay import Relayed, accept_bundle, join
 from app.ledger.tables import batch
 from app.population.tables import person
 from sync.seal import verify_detached
-from tests.conftest import Engines, TestClock
+from tests.ledger.pair import Two
 from tests.ledger.test_receipts import count, persons_counted
 from tests.ledger.test_sessions import bearer
-from tests.nodes import Tablet, TestNode, Wire, household_of, make_node, stranger
+from tests.nodes import Tablet, TestNode, Wire, household_of, stranger
 
 QUARTIER = "1017010"
 MIB = 1 << 20
@@ -125,56 +120,6 @@ def test_a_grant_of_another_province_opens_nothing(lasting: TestNode, node: Test
 
 
 # -- commune and province ----------------------------------------------------------------------------------------
-
-
-class Two:
-    """A commune joined to a province, on one engine, with a line between them that can be cut."""
-
-    def __init__(self, commune: TestNode, province: TestNode, clock: TestClock) -> None:
-        self.commune, self.province, self.clock = commune, province, clock
-        self.client = httpx.Client(transport=Wire(province=province))
-
-    def join(self) -> None:
-        officer, _ = self.province.add_officer("admin")
-        with self.province.database.write() as connection:
-            made = invite(
-                connection,
-                self.province.door,
-                agent=officer,
-                role="admin",
-                areas=("CD-KN-017",),
-                at=self.province.node.clock.now(),
-                minutes=15,
-            )
-        pin = self.province.door.standing.province or ""
-        join(self.commune.door, url="http://province/", code=made.code, province=pin, client=self.client)
-
-    def relay(self, client: httpx.Client | None = None) -> Relayed:
-        return relay_all(self.commune.door, client or self.client, most_bytes=MIB)
-
-
-@pytest.fixture
-def two(
-    database: Database,
-    fresh_database_url: Callable[[], str | None],
-    engines: Engines,
-    tmp_path: Path,
-    clock: TestClock,
-) -> Iterator[Two]:
-    url = fresh_database_url()
-    if url is None:
-        shutil.copy(engines.template("sqlite"), tmp_path / "province.db")
-        other = Database(f"sqlite:///{tmp_path / 'province.db'}")
-    else:
-        other = Database(url)
-        migrations.upgrade(other)
-    commune = make_node(database, tmp_path, kind="commune", clock=clock)
-    province = make_node(other, tmp_path, kind="province", clock=TestClock(clock.moment))
-    joined = Two(commune, province, clock)
-    joined.join()
-    yield joined
-    joined.client.close()
-    other.close()
 
 
 def province_receipts(two: Two, tablet: Tablet) -> list[dict[str, Any]]:

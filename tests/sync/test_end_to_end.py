@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from app.database import Database
-from app.ledger.relay import join, relay_all
+from app.ledger.relay import exchange, join, relay_all
+from sync.answers import Untrusted
 from sync.sqlite_store import SqliteStore
 from tests.conftest import Engines, TestClock, migrate
 from tests.nodes import TestNode, household_of, make_node
@@ -145,3 +146,69 @@ def test_a_clone_is_noticed_by_its_receipts_before_a_number_is_given_twice(
     assert households(commune) == 3
     with commune.database.read() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM fork").scalar_one() == 0
+
+
+def rebuilt(
+    province: TestNode, network: Network, database: Database, folder: Path, *, areas: str = COMMUNE
+) -> TestNode:
+    """A new server of a commune at the address of the old one, joined like any other."""
+    made = make_node(database, folder, kind="commune", commune=areas, clock=province.node.clock)
+    network.applications[HOME] = made.app
+    with network.client() as client:
+        code = invitation(province, areas, role="admin")
+        join(made.door, url=PROVINCE, code=code, province=thumbprint(province), client=client)
+    return made
+
+
+@pytest.fixture
+def empty(
+    fresh_database_url: Callable[[], str | None], engines: Engines, tmp_path: Path
+) -> Iterator[Database]:
+    """A database for another server."""
+    url = fresh_database_url()
+    if url is None:
+        shutil.copy(engines.template("sqlite"), tmp_path / "rebuilt.db")
+        url = f"sqlite:///{tmp_path / 'rebuilt.db'}"
+    else:
+        migrate(url)
+    made = Database(url)
+    yield made
+    made.close()
+
+
+def test_a_tablet_goes_on_with_the_rebuilt_server_of_its_commune(
+    province: TestNode, commune: TestNode, network: Network, empty: Database, tmp_path: Path
+) -> None:
+    tablet = enrol(commune, network, tmp_path / "tablet")
+    tablet.save(household_of(3))
+    tablet.push()
+    relay(commune, network)
+    tablet.pull()
+    tablet.save(household_of(1))
+    tablet.push()
+    made = rebuilt(province, network, empty, tmp_path)
+    tablet = again(tablet, network)
+    tablet.save(household_of(2))
+    assert tablet.push().batches == 3
+    tablet.pull()
+    assert households(made) == 3
+    assert tablet.store.count_rows() == {"household": 3, "person": 6, "visit": 3}
+    assert (tablet.own_work_on_top(), tablet.status()["alarms"]) == ([], [])
+    with network.client() as client:
+        exchange(made.door, client, most_bytes=MIB)
+    tablet.fetch_receipts()
+    assert tablet.status()["settled"] == 12
+    assert households(province) == households(made)
+
+
+def test_a_tablet_sends_nothing_to_another_communes_server_at_its_address(
+    province: TestNode, commune: TestNode, network: Network, empty: Database, tmp_path: Path
+) -> None:
+    tablet = enrol(commune, network, tmp_path / "tablet")
+    tablet.save(household_of(3))
+    rebuilt(province, network, empty, tmp_path, areas="CD-KN-001")
+    tablet = again(tablet, network)
+    with pytest.raises(Untrusted) as refused:
+        tablet.push()
+    assert refused.value.code == "other_home"
+    assert network.sent("/batches") == []
