@@ -314,7 +314,9 @@ def _areas(codes: list[str]) -> str:
 
 def _troubles(row: dict[str, Any]) -> list[str]:
     told = {"silencieux": row["silent"], "cloné ?": row["forks"], "lacune": row["prev_gap"]}
-    return [name for name, true in told.items() if true]
+    ahead = row["clock_offset"]
+    clock = [f"horloge {ahead:+.0f} s"] if ahead is not None and abs(ahead) >= 1 else []
+    return [name for name, true in told.items() if true] + clock
 
 
 def _table(

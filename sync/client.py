@@ -304,13 +304,13 @@ class Tablet(Outbox):
     def _in_session(self, contact: Contact, call: Callable[[], Answer]) -> Answer:
         """Make a call that needs a session, once more in a fresh one when the node has forgotten it."""
         if contact.session is None:
-            self._renew(contact.open_session(key=self.key, dev=self.dev).grant)
+            self._renew(contact.open_session(key=self.key, dev=self.dev, at=self._clock()).grant)
         try:
             return call()
         except Refused as refused:
             if refused.code != "session_required":
                 raise
-        self._renew(contact.open_session(key=self.key, dev=self.dev).grant)
+        self._renew(contact.open_session(key=self.key, dev=self.dev, at=self._clock()).grant)
         return call()
 
     def _renew(self, grant: str | None) -> None:

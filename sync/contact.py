@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -134,8 +135,11 @@ class Contact:
         asked = {"code": code, "public_key": key.public.jwk(), "name": name, "proof": proof}
         return self._ask("POST", "/enrolments", read_object, json=asked)
 
-    def open_session(self, *, key: Key, dev: str) -> Session:
-        """Open a session with a fresh nonce, used once even when the answer is lost."""
+    def open_session(self, *, key: Key, dev: str, at: float) -> Session:
+        """Open a session with a fresh nonce, used once even when the answer is lost.
+
+        `at`: what the device's clock says, so that its supervisor sees when it is wrong; it decides nothing.
+        """
 
         def read(response: httpx.Response) -> Session:
             found = read_object(response)
@@ -146,7 +150,8 @@ class Contact:
 
         def body() -> dict[str, Any]:
             met = self.hello()
-            claims = {"dev": dev, "aud": met.node, "nonce": met.nonce}
+            told = datetime.fromtimestamp(at, UTC).isoformat()
+            claims = {"dev": dev, "aud": met.node, "nonce": met.nonce, "time": told}
             return {"json": {"assertion": sign_compact(key, claims, kid=dev, typ="session")}}
 
         self._session = self._ask("POST", "/sessions", read, make=body)

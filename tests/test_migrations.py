@@ -51,6 +51,23 @@ def test_each_migration_applies_after_the_one_before(empty: Database) -> None:
     empty.close()
 
 
+def test_values_doubted_before_doubtful_fields_had_names_are_named(empty: Database) -> None:
+    migrations.upgrade(empty, "2026_11_25_repair")
+    kept = {"known": '{"sex":"X","line":0,"hobby":"échecs"}', "newer": '{"hobby":"échecs"}', "clean": None}
+    ids = {name: f"7b0c5a52-8d0e-4c63-9a3b-0a2f5d1c9e4{at}" for at, name in enumerate(kept)}
+    person = sa.table("person", *map(sa.column, ("id", "extra", "origin", "n", "area", "seq", "rev")))
+    rows = [{"id": ids[name], "extra": extra} for name, extra in kept.items()]
+    with empty.write() as connection:
+        connection.execute(person.insert().values(origin=1, n=1, area=1, seq=1, rev=1), rows)
+    migrations.upgrade(empty)
+    with empty.read() as connection:
+        found = connection.exec_driver_sql("SELECT id, doubtful FROM person").all()
+    assert {str(row[0]): row[1] for row in found} == {
+        ids["known"]: " line sex ", ids["newer"]: None, ids["clean"]: None,
+    }  # fmt: skip
+    empty.close()
+
+
 def test_the_migrations_form_one_line_with_dated_names() -> None:
     assert REVISIONS, "no migration builds the schema"
     assert [step.down_revision for step in REVISIONS] == [None, *(step.revision for step in REVISIONS[:-1])]

@@ -42,17 +42,26 @@ def record_read(
     Called in the transaction of the read: the endpoint answers only after its lines are committed. `route` is
     "GET /v1/persons/{id}", never with a search text in it. No subjects, no line.
     """
-    if not subjects:
-        return
-    line = {
-        "at": stamp(at),
-        "officer": officer.id,
-        "purpose": officer.purpose,
-        "kind": kind,
-        "commune": commune,
-        "route": route,
-    }
-    connection.execute(tables.read_journal.insert(), [{**line, "subject": subject} for subject in subjects])
+    shown = [(kind, subject, commune) for subject in subjects]
+    record_reads(connection, officer, shown=shown, route=route, at=at)
+
+
+def record_reads(
+    connection: sa.Connection,
+    officer: Officer,
+    *,
+    shown: Collection[tuple[str, str, str | None]],
+    route: str,
+    at: datetime,
+) -> None:
+    """The same for subjects of several kinds and communes, each (kind, id, commune) once, in one statement."""
+    line = {"at": stamp(at), "officer": officer.id, "purpose": officer.purpose, "route": route}
+    lines = [
+        line | {"kind": kind, "subject": subject, "commune": commune}
+        for kind, subject, commune in dict.fromkeys(shown)
+    ]
+    if lines:
+        connection.execute(tables.read_journal.insert(), lines)
 
 
 def readings_of(connection: sa.Connection, subject: str) -> list[Reading]:

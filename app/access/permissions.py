@@ -66,7 +66,8 @@ ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     "agent": _EVERYONE | {P.OWN_DEVICES},
     "clerk": _CLERK,
     "registrar": _CLERK | {P.REGISTER, P.VOLUMES, P.REPRISE},
-    "supervisor": _EVERYONE | {P.READ_CONFLICTS, P.READ_DEVICES, P.READ_QUARANTINE, P.PROGRESS},
+    "supervisor": _EVERYONE
+    | {P.READ_CONFLICTS, P.WRITE_CONFLICTS, P.READ_DEVICES, P.READ_QUARANTINE, P.PROGRESS},
     "planner": _EVERYONE | {P.STATISTICS},
     "admin": _EVERYONE | {P.MANAGE_OFFICERS, P.INVITE, P.SETTINGS, P.STATUS},
 }
@@ -77,7 +78,7 @@ _BOOKS = frozenset({P.REGISTER, P.VOLUMES, P.REPRISE})
 PROVINCE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     **ROLE_PERMISSIONS,
     "registrar": ROLE_PERMISSIONS["registrar"] - _WRITES,
-    "supervisor": ROLE_PERMISSIONS["supervisor"] | {P.READ_PERSONS},
+    "supervisor": ROLE_PERMISSIONS["supervisor"] - _WRITES | {P.READ_PERSONS},
 }
 
 

@@ -34,7 +34,7 @@ from app.audit.trust import Trust
 
 WINDOW = 4000
 CHUNK = 1000
-ORIGIN, N, AREA, SEQ, REV, REGISTERS = range(1, 7)
+ORIGIN, N, AREA, SEQ, REV, REGISTERS, DOUBTFUL = range(1, 8)
 Row = sa.Row[Any]
 OpenCase = tuple[str, str, str]
 Find = Callable[[int, int], Iterable[Told]]
@@ -156,6 +156,9 @@ class Comparison:
             self._row(
                 kind, row, f"extra vaut {said(row[EXTRA])} dans la table, {text} d'après les opérations"
             )
+        if row[DOUBTFUL] != (doubtful := shape.names_doubtful(extra)):
+            text = f"{said(row[DOUBTFUL])} dans la table, {said(doubtful)} d'après les opérations"
+            self._row(kind, row, f"doubtful vaut {text}")
         if shape.numbered:
             self._check_number(row, clean, tolds[0].batch)
         self._check_area(kind, row, clean if final is None else final, tolds)

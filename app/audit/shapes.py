@@ -24,9 +24,10 @@ TABLES = {
     "task": "task",
     "device": "device",
     "clock": "clock_confirmation",
+    "question": "question",
 }
 OTHER = "other"
-SYSTEM = ("origin", "n", "area", "seq", "rev", "registers")
+SYSTEM = ("origin", "n", "area", "seq", "rev", "registers", "doubtful")
 STANDING = ("void", "merged_into")
 EXTRA = 1 + len(SYSTEM)
 CIVIL = frozenset({"birth", "act", "link", "task"})
@@ -99,6 +100,11 @@ class Shape:
             (clean if check is not None and check(value) else extra)[name] = value
         return clean, extra
 
+    def names_doubtful(self, extra: Values) -> str | None:
+        """What the `doubtful` column holds: the known fields among those kept apart, each between spaces."""
+        names = sorted(self._checks.keys() & extra.keys())
+        return f" {' '.join(names)} " if names else None
+
     def cells(self, clean: Values) -> tuple[Any, ...]:
         """The columns of the fields and those derived from them, in the order of `query`."""
         if self._json:
@@ -143,11 +149,11 @@ def due_area(kind: str, clean: Values) -> str | None:
         return "ref"
     if kind in CIVIL:
         return f"civil:{commune}" if commune is not None else None
-    if kind == "household" and quartier is None and commune is not None:
+    if kind in ("household", "question") and quartier is None and commune is not None:
         return f"commune:{commune}"
     if kind == "visit" and quartier is None and commune is not None and clean.get("household") is None:
         return f"commune:{commune}"
-    return str(quartier) if kind in ("household", "visit") and quartier is not None else None
+    return str(quartier) if kind in ("household", "visit", "question") and quartier is not None else None
 
 
 def followed(kind: str, clean: Values) -> str | None:

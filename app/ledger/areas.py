@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -29,6 +30,15 @@ def add_areas(connection: sa.Connection, territory: Territory) -> None:
     rows = [{"code": code, "seq": 0} for code in area_codes(territory) if code not in present]
     if rows:
         connection.execute(area.insert(), rows)
+
+
+def address_area(values: Mapping[str, Any], _grant_commune: str | None) -> str | None:
+    """The quartier of an address, else the commune's own area, else None (the fallback of the writer's commune)."""
+    quartier: str | None = values.get("quartier")
+    if quartier is not None:
+        return quartier
+    commune = values.get("commune")
+    return f"commune:{commune}" if commune is not None else None
 
 
 class Areas:

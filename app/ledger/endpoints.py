@@ -3,116 +3,248 @@ The sync calls are in app.ledger.exchange."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Body, Depends, Query, Request
+from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
 
-from app.access import journal
 from app.access.jurisdiction import communes_of
-from app.access.officers import Officer, find_username, names_of
-from app.access.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
-from app.access.permissions import Permission, allow, node_kind
-from app.ledger import enrolment
-from app.ledger.door import Door
-from app.ledger.exchange import Config, Now, Store, TheDoor
-from app.ledger.history import history
-from app.ledger.schemas import Conflict, DeviceOut, InvitationIn, InvitationOut, QuarantineOut, StatusOut
+from app.access.officers import Officer, find_username
+from app.access.paging import Cursor, Limit, Page
+from app.access.permissions import Permission, allow, clock, database, node_kind
+from app.clock import KINSHASA, stamp
+from app.ledger import cases, enrolment, supervision
+from app.ledger.desk import Desk
+from app.ledger.exchange import Config, Now, Store, TheDoor, the_door
+from app.ledger.resolution import Decision, resolve
+from app.ledger.schemas import (
+    Conflict,
+    ConflictFile,
+    DeferredOut,
+    DeviceOut,
+    DoubtfulOut,
+    InvitationIn,
+    InvitationOut,
+    QuarantineOut,
+    ResolutionIn,
+    Resolved,
+    StatusOut,
+)
 from app.ledger.standing import devices, status
-from app.ledger.tables import conflict, quarantine
 
 router = APIRouter(prefix="/v1", tags=["Suivi de la synchronisation"])
-Kind = Annotated[str, Depends(node_kind)]
+Area = Annotated[str | None, Query(max_length=64, description="Zone.", examples=["1017010"])]
+OfKind = Annotated[str | None, Query(max_length=100, description="Nature de la fiche.", examples=["person"])]
+Dev = Annotated[
+    str | None,
+    Query(
+        pattern="^[0-9a-f-]{36}$",
+        description="Appareil.",
+        examples=["7b0c5a52-8d0e-4c63-9a3b-0a2f5d1c9e44"],
+    ),
+]
+CaseId = Annotated[
+    str,
+    Path(
+        alias="id",
+        max_length=600,
+        description="Identifiant du conflit (`conflict` de la liste).",
+        examples=["WyJwZXJzb24iLCI3YjBjNWE1Mi0…"],
+    ),
+]
+IfMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        max_length=1000,
+        description="ETag du conflit lu ; sans lui 428, périmé 412.",
+        examples=['"5f2b6c3e9a7d4c10b8e6f0a1d2c3b4a5"'],
+    ),
+]
+OLDEST, LATEST = date(2000, 1, 1), date(9000, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Tray:
+    """One officer before his trays: opens the one transaction of his call, in which what he is shown is journalled."""
+
+    request: Request
+    officer: Officer
+
+    @contextmanager
+    def open(self) -> Iterator[tuple[sa.Connection, Desk]]:
+        """The transaction and the officer's desk; committed before anything is answered."""
+        request = self.request
+        route = f"{request.method} {request.scope['route'].path_format}"
+        desk = Desk(the_door(request), self.officer, node_kind(request), clock(request).now(), route)
+        with database(request).write() as connection:
+            yield connection, desk
+
+
+def _reading(
+    request: Request, officer: Annotated[Officer, Depends(allow(Permission.READ_CONFLICTS))]
+) -> Tray:
+    return Tray(request, officer)
+
+
+def _deciding(
+    request: Request, officer: Annotated[Officer, Depends(allow(Permission.WRITE_CONFLICTS))]
+) -> Tray:
+    return Tray(request, officer)
+
+
+def _supervising(
+    request: Request, officer: Annotated[Officer, Depends(allow(Permission.READ_QUARANTINE))]
+) -> Tray:
+    return Tray(request, officer)
+
+
+Reading = Annotated[Tray, Depends(_reading)]
+Deciding = Annotated[Tray, Depends(_deciding)]
+Supervising = Annotated[Tray, Depends(_supervising)]
+
+
+def _midnight(day: date | None) -> str | None:
+    return None if day is None else stamp(datetime.combine(day, time.min, KINSHASA))
 
 
 @router.get("/conflicts", summary="Les valeurs qui se contredisent")
 def conflicts(
-    officer: Annotated[Officer, Depends(allow(Permission.READ_CONFLICTS))],
-    store: Store,
-    door: TheDoor,
+    tray: Reading,
     *,
-    kind: Kind,
-    now: Now,
-    area: Annotated[str | None, Query(max_length=64, description="Zone.", examples=["1017010"])] = None,
+    area: Area = None,
+    kind: OfKind = None,
+    weight: Annotated[
+        Literal["0", "1"] | None,
+        Query(description="1 : une personne doit décider ; 0 : une visite peut clore.", examples=["1"]),
+    ] = None,
+    opened_from: Annotated[
+        date | None,
+        Query(ge=OLDEST, le=LATEST, description="Ouverts ce jour ou après.", examples=["2026-11-01"]),
+    ] = None,
+    opened_before: Annotated[
+        date | None,
+        Query(ge=OLDEST, le=LATEST, description="Ouverts avant ce jour.", examples=["2026-11-22"]),
+    ] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[Conflict]:
     """Du plus lourd au plus léger, puis du plus ancien ; chaque valeur avec auteur, appareil et preuve."""
-    query = _visible(sa.select(conflict), conflict.c.area, officer, door, kind=kind, area=area)
-    query = query.order_by(conflict.c.weight.desc(), conflict.c.opened_at, conflict.c.id, conflict.c.register)
-    start = decode_cursor(cursor, int)[0] if cursor else 0
-    with store.write() as connection:
-        rows = connection.execute(query.offset(max(start, 0)).limit(limit + 1)).mappings().all()
-        items = [_conflict(connection, door, row) for row in rows[:limit]]
-        journal.record_read(
-            connection,
-            officer,
-            kind="conflict",
-            subjects=sorted({row["id"] for row in rows[:limit]}),
-            commune=officer.commune,
-            route="GET /v1/conflicts",
-            at=now.now(),
-        )
-    return Page[Conflict](items=items, next=encode_cursor(start + limit) if len(rows) > limit else None)
-
-
-def _conflict(connection: sa.Connection, door: Door, row: Any) -> Conflict:
-    shape = door.registry.shape(row["kind"])
-    stored = (
-        connection.execute(sa.select(shape.table).where(shape.table.c.id == row["id"])).mappings().first()
+    wanted = cases.Wanted(
+        area, kind, int(weight) if weight else None, _midnight(opened_from), _midnight(opened_before)
     )
-    known = history(connection, shape.kind, dict(stored)) if stored is not None else {}
-    standing = [each for each in known.get(row["register"], []) if each["live"]]
-    names = names_of(connection, (each["by"] for each in standing))
-    return Conflict.model_validate(
-        {
-            **{name: row[name] for name in ("kind", "id", "register", "weight", "opened_at")},
-            "area": door.areas.code(row["area"]),
-            "values": [each | {"by_name": names.get(each["by"])} for each in standing],
-        }
+    after = cases.read_position(cursor) if cursor else None
+    with tray.open() as (connection, desk):
+        found = cases.find_cases(connection, desk, wanted, after=after, limit=limit + 1)
+        told = cases.tell_cases(connection, desk, found[:limit])
+    return Page[Conflict](
+        items=[Conflict.model_validate(each) for each in told],
+        next=cases.position_of(found[limit - 1]) if len(found) > limit else None,
     )
 
 
-def _visible(
-    query: sa.Select[Any],
-    column: sa.ColumnElement[Any],
-    officer: Officer,
-    door: Door,
+@router.get("/conflicts/{id}", summary="Un conflit et l'histoire de son registre")
+def read_conflict(identifier: CaseId, tray: Reading, *, response: Response) -> ConflictFile:
+    """L'ETag sert à trancher. 404 `conflict_not_found` quand le conflit est clos."""
+    with tray.open() as (connection, desk):
+        case = cases.find_case(connection, desk, identifier)
+        told = cases.tell_cases(connection, desk, [case], whole=True)[0]
+    response.headers.update({"ETag": told["etag"] or "", "Cache-Control": "no-store"})
+    return ConflictFile.model_validate(told)
+
+
+@router.post("/conflicts/{id}/resolution", summary="Trancher un conflit, ou interroger l'agent")
+def resolve_conflict(
+    identifier: CaseId,
+    body: ResolutionIn,
     *,
-    kind: str,
-    area: str | None,
-) -> sa.Select[Any]:
-    communes = communes_of(officer, kind)
-    if communes is not None:
-        query = query.where(column.in_(door.areas.ids_of(communes)))
-    if area is not None:
-        query = query.where(column == door.areas.id(area))
-    return query
+    tray: Deciding,
+    response: Response,
+    if_match: IfMatch = None,
+) -> Resolved:
+    """`choose` garde une des valeurs, `value` en écrit une autre : toutes celles en présence sont remplacées, ici, à la
+    province et sur les tablettes. `ask` pose une question à l'agent, sur sa tablette ; le conflit reste ouvert.
+
+    409 `fact_of_act` (la valeur vient d'un acte enregistré), 409 `settled_otherwise` (annulation ou fusion contestée).
+    """
+    typed = "value" in body.model_fields_set
+    decision = Decision(body.choose, body.ask, typed, body.value, body.evidence)
+    with tray.open() as (connection, desk):
+        found = resolve(connection, desk, identifier, decision=decision, if_match=if_match)
+    response.headers.update({"ETag": found["etag"], "Cache-Control": "no-store"})
+    return Resolved.model_validate(found)
 
 
 @router.get("/quarantine", summary="Les lignes mises de côté")
 def quarantined(
-    officer: Annotated[Officer, Depends(allow(Permission.READ_QUARANTINE))],
-    store: Store,
-    door: TheDoor,
+    tray: Supervising,
     *,
-    kind: Kind,
+    reason: Annotated[
+        str | None, Query(max_length=40, description="Code de la raison.", examples=["duplicate_key"])
+    ] = None,
+    dev: Dev = None,
+    area: Area = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[QuarantineOut]:
     """Gardées et visibles, jamais comptées ; la plus récente d'abord."""
-    query = _visible(sa.select(quarantine), quarantine.c.area, officer, door, kind=kind, area=None)
-    if cursor:
-        query = query.where(quarantine.c.id < decode_cursor(cursor, int)[0])
-    with store.read() as connection:
-        rows = connection.execute(query.order_by(quarantine.c.id.desc()).limit(limit + 1)).mappings().all()
-    items = [
-        QuarantineOut.model_validate({**row, "line": row["line"][:4096].decode(errors="replace")})
-        for row in rows[:limit]
-    ]
-    return Page[QuarantineOut](
-        items=items, next=encode_cursor(rows[limit - 1]["id"]) if len(rows) > limit else None
-    )
+    with tray.open() as (connection, desk):
+        items, following = supervision.list_quarantine(
+            connection, desk, area=area, reason=reason, dev=dev, cursor=cursor, limit=limit
+        )
+    return Page[QuarantineOut](items=[QuarantineOut.model_validate(each) for each in items], next=following)
+
+
+@router.get("/quarantine/{id}", summary="Une ligne mise de côté, entière")
+def read_quarantined(
+    number: Annotated[
+        int, Path(alias="id", ge=1, lt=2**63, description="Numéro dans la liste.", examples=[12])
+    ],
+    tray: Supervising,
+) -> QuarantineOut:
+    """Les octets tels que l'appareil les a signés."""
+    with tray.open() as (connection, desk):
+        return QuarantineOut.model_validate(supervision.read_quarantined(connection, desk, number))
+
+
+@router.get("/doubtful", summary="Les valeurs douteuses")
+def doubtful(
+    tray: Reading,
+    *,
+    area: Area = None,
+    kind: OfKind = None,
+    field: Annotated[str | None, Query(max_length=100, description="Champ.", examples=["sex"])] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Page[DoubtfulOut]:
+    """Hors de leur type ou de leur liste : gardées telles qu'écrites, comptées comme inconnues, corrigées à l'écran."""
+    with tray.open() as (connection, desk):
+        items, following = supervision.list_doubtful(
+            connection, desk, area=area, kind=kind, field=field, cursor=cursor, limit=limit
+        )
+    return Page[DoubtfulOut](items=[DoubtfulOut.model_validate(each) for each in items], next=following)
+
+
+@router.get("/deferred", summary="Les opérations qui attendent ce qui les précède")
+def deferred(
+    tray: Reading,
+    *,
+    area: Area = None,
+    kind: OfKind = None,
+    dev: Dev = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Page[DeferredOut]:
+    """Prises en compte, elles ne retiennent rien ; elles quittent la liste quand ce qui manque arrive."""
+    with tray.open() as (connection, desk):
+        items, following = supervision.list_deferred(
+            connection, desk, area=area, kind=kind, dev=dev, cursor=cursor, limit=limit
+        )
+    return Page[DeferredOut](items=[DeferredOut.model_validate(each) for each in items], next=following)
 
 
 @router.get("/devices", summary="Les appareils")
@@ -121,15 +253,28 @@ def read_devices(
     store: Store,
     door: TheDoor,
     *,
-    kind: Kind,
+    kind: Annotated[str, Depends(node_kind)],
     now: Now,
+    silent: Annotated[
+        bool | None, Query(description="Muets depuis plus de 3 jours, ou non.", examples=[True])
+    ] = None,
+    trouble: Annotated[
+        bool | None, Query(description="Ceux qui demandent un regard, ou non.", examples=[True])
+    ] = None,
+    role: Annotated[
+        str | None,
+        Query(max_length=16, description="Rôle ; node : les serveurs des communes.", examples=["node"]),
+    ] = None,
 ) -> Page[DeviceOut]:
     """Un agent ne voit que les siens ; un superviseur ceux de sa commune, ou tous à la province."""
     own = officer.id if officer.role == "agent" else None
     communes = None if own else communes_of(officer, kind)
     with store.read() as connection:
         found = devices(connection, now=now.now(), agent=own, communes=communes, door=door)
-    return Page[DeviceOut](items=[DeviceOut.model_validate(each) for each in found])
+    asked = {"silent": silent, "trouble": trouble, "role": role}
+    wanted: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    items = [each for each in found if all(each[name] == value for name, value in wanted.items())]
+    return Page[DeviceOut](items=[DeviceOut.model_validate(each) for each in items])
 
 
 @router.post("/invitations", status_code=201, summary="Inviter un appareil")

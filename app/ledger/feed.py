@@ -36,7 +36,7 @@ AREA_NOT_GRANTED = problem(
     "area_not_granted", 403, "Zone non accordée", "Cet appareil ne reçoit que ses propres zones."
 )
 
-POPULATION_KINDS = ("household", "person", "visit")
+POPULATION_KINDS = ("household", "person", "visit", "question")
 CIVIL_KIND = "birth"
 PAGE_BYTES = 1 << 20
 LEAST_BYTES, MOST_BYTES = 16 << 10, 8 << 20

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import re
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
 
+from app.errors import problem
 from app.ledger.entities import undone_merges
-from app.ledger.lines import creation_writes
-from app.ledger.tables import batch, fork, origin
+from app.ledger.lines import batches_holding, creation_writes
+from app.ledger.tables import fork, origin
 from sync import entity, merge
 from sync.catalogue import register_of
 from sync.protocol import parse_dot
+
+PRECONDITION_REQUIRED = problem(
+    "precondition_required",
+    428,
+    "If-Match manquant",
+    "Relisez la fiche et renvoyez son ETag dans l'en-tête If-Match.",
+)
+PRECONDITION_FAILED = problem(
+    "precondition_failed",
+    412,
+    "La fiche a changé entre-temps",
+    "Relisez la fiche, comparez, puis renvoyez votre modification avec le nouvel ETag.",
+)
+
+_TAG = re.compile(r'\s*((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)')
 
 
 def registers_of(connection: sa.Connection, kind: str, row: Mapping[str, Any]) -> merge.Registers:
@@ -28,6 +46,14 @@ def etag(row: Mapping[str, Any]) -> str:
     """A strong ETag: the hash of the entity's current dots (the operations behind what is shown)."""
     current = f"{row['origin']}:{row['n']}:{row['registers'] or ''}"
     return f'"{hashlib.sha256(current.encode()).hexdigest()[:32]}"'
+
+
+def check_precondition(row: Mapping[str, Any], if_match: str | None) -> None:
+    """Raise 428 without the ETag of what the officer saw (`*` says he saw nothing), 412 when it has changed since."""
+    if if_match is None or if_match.strip() in {"", "*"}:
+        raise PRECONDITION_REQUIRED()
+    if etag(row) not in _TAG.findall(if_match):
+        raise PRECONDITION_FAILED(headers={"ETag": etag(row)})
 
 
 def forked_dots(connection: sa.Connection) -> frozenset[str]:
@@ -63,32 +89,55 @@ def live_values(
 def history(connection: sa.Connection, kind: str, row: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """Per register every value ever written: who, when, on which device, with which evidence, does it still stand,
     and `under` which id where the entity has several. The acts on the entity itself stand under ''."""
-    registers = registers_of(connection, kind, row)
-    forked = forked_dots(connection)
-    received = _received(connection, {w.dot for writes in registers.values() for w in writes})
-    found: dict[str, list[dict[str, Any]]] = {}
-    for name, writes in registers.items():
-        if name == merge.ENTITY:
-            live = _standing_acts(registers, forked, undone_merges(connection))
-            shown = None
-        else:
-            register = register_of(kind, name)
-            live, shown = merge.live(register, writes, forked), merge.provisional(register, writes, forked)
-        standing = {(write.dot, write.line) for write in live}
-        found[name] = [
-            _told(write, received.get(write.dot))
-            | {"live": (write.dot, write.line) in standing, "shown": write == shown}
-            for write in sorted(writes, key=lambda w: (received.get(w.dot) or "", *parse_dot(w.dot), w.line))
-        ]
-    return found
+    return histories(connection, [(kind, row)])[kind, row["id"]]
 
 
-def _standing_acts(
-    registers: merge.Registers, forked: frozenset[str], undone: frozenset[str]
-) -> list[merge.Write]:
-    """The voids and merges in force."""
+def histories(
+    connection: sa.Connection, rows: Collection[tuple[str, Mapping[str, Any]]]
+) -> dict[tuple[str, str], dict[str, list[dict[str, Any]]]]:
+    """The history of each of these stored rows (kind, row); the number of statements does not grow with them."""
+    bare = [(kind, row["id"], row["origin"], row["n"]) for kind, row in rows if row["registers"] is None]
+    read_again = creation_writes(connection, bare) if bare else {}
+    known = {
+        (kind, row["id"]): merge.unpack(orjson.loads(row["registers"]))
+        for kind, row in rows
+        if row["registers"] is not None
+    } | read_again
+    forked, undone = forked_dots(connection), undone_merges(connection)
+    dots = {w.dot for registers in known.values() for writes in registers.values() for w in writes}
+    received = received_at(connection, dots)
+    return {
+        key: {
+            name: _tell(writes, *_standing(key[0], name, registers, forked=forked, undone=undone), received)
+            for name, writes in registers.items()
+        }
+        for key, registers in known.items()
+    }
+
+
+def _standing(
+    kind: str, name: str, registers: merge.Registers, *, forked: frozenset[str], undone: frozenset[str]
+) -> tuple[list[merge.Write], merge.Write | None]:
+    """The writes of a register that stand, and the one shown; of the acts on the entity those in force."""
+    if name != merge.ENTITY:
+        register, writes = register_of(kind, name), registers[name]
+        return merge.live(register, writes, forked), merge.provisional(register, writes, forked)
     merges = [w for w in entity.acts(registers, "merge") if w.dot not in undone or w.dot in forked]
-    return [*entity.standing_voids(registers, forked), *merges]
+    return [*entity.standing_voids(registers, forked), *merges], None
+
+
+def _tell(
+    writes: list[merge.Write],
+    live: list[merge.Write],
+    shown: merge.Write | None,
+    received: Mapping[str, str],
+) -> list[dict[str, Any]]:
+    standing = {(write.dot, write.line) for write in live}
+    return [
+        _told(write, received.get(write.dot))
+        | {"live": (write.dot, write.line) in standing, "shown": write == shown}
+        for write in sorted(writes, key=lambda w: (received.get(w.dot) or "", *parse_dot(w.dot), w.line))
+    ]
 
 
 def _told(write: merge.Write, received: str | None) -> dict[str, Any]:
@@ -101,23 +150,26 @@ def _told(write: merge.Write, received: str | None) -> dict[str, Any]:
         "dot": write.dot,
         "ev": write.ev,
         "role": write.role,
+        "par": list(write.par),
     }
     return told if write.under is None else told | {"under": write.under}
 
 
-def _received(connection: sa.Connection, dots: set[str]) -> dict[str, str]:
-    """When the batch of each dot came to this server."""
+def received_at(connection: sa.Connection, dots: Collection[str]) -> dict[str, str]:
+    """When the first batch with each of these dots came to this server. Two statements, however many dots."""
+    places = {each: parse_dot(each) for each in dots}
+    devs = {dev for dev, _, _ in places.values()}
+    rows = connection.execute(sa.select(origin.c.id, origin.c.dev, origin.c.ep).where(origin.c.dev.in_(devs)))
+    local = {(row.dev, row.ep): row.id for row in rows}
+    named: dict[tuple[int, int], str] = {}
+    wanted: dict[int, list[int]] = {}
+    for each, (dev, ep, n) in places.items():
+        if (held := local.get((dev, ep))) is not None:
+            named[held, n] = each
+            insort(wanted.setdefault(held, []), n)
     found: dict[str, str] = {}
-    for each in dots:
-        dev, ep, n = parse_dot(each)
-        query = (
-            sa.select(batch.c.received_at)
-            .join(origin, origin.c.id == batch.c.origin)
-            .where(origin.c.dev == dev, origin.c.ep == ep, batch.c.from_n <= n, batch.c.to_n >= n)
-            .order_by(batch.c.id)
-            .limit(1)
-        )
-        at = connection.execute(query).scalar()
-        if at:
-            found[each] = at
+    for row in batches_holding(connection, wanted):
+        numbers = wanted[row.origin]
+        for n in numbers[bisect_left(numbers, row.from_n) : bisect_right(numbers, row.to_n)]:
+            found.setdefault(named[row.origin, n], row.received_at)
     return found

@@ -176,7 +176,7 @@ def keep_batch(
     gap = header is not None and _breaks_chain(
         connection, header, local=local, prev=prev, sha256=envelope.sha256
     )
-    _note_contact(connection, envelope.sender.dev, at=at, gap=gap)
+    note_contact(connection, envelope.sender.dev, at=at, gap=gap)
 
 
 def keep_own_receipt(connection: sa.Connection, sha256: str, receipt: Receipt) -> None:
@@ -212,14 +212,18 @@ def note_forks(connection: sa.Connection, dots: Collection[str], *, dev: str, at
 
 
 _CONTACT = sa.text(
-    "INSERT INTO device_contact (dev, last_contact, prev_gap) VALUES (:dev, :at, :gap) "
+    "INSERT INTO device_contact (dev, last_contact, prev_gap, clock_offset) VALUES (:dev, :at, :gap, :ahead) "
     "ON CONFLICT (dev) DO UPDATE SET last_contact = excluded.last_contact, "
-    "prev_gap = device_contact.prev_gap OR excluded.prev_gap"
+    "prev_gap = device_contact.prev_gap OR excluded.prev_gap, "
+    "clock_offset = coalesce(excluded.clock_offset, device_contact.clock_offset)"
 )
 
 
-def _note_contact(connection: sa.Connection, dev: str, *, at: str, gap: bool) -> None:
-    connection.execute(_CONTACT, {"dev": dev, "at": at, "gap": gap})
+def note_contact(
+    connection: sa.Connection, dev: str, *, at: str, gap: bool = False, ahead: float | None = None
+) -> None:
+    """A device came: whether its chain broke, and by how many seconds its clock is ahead of ours, where it says."""
+    connection.execute(_CONTACT, {"dev": dev, "at": at, "gap": gap, "ahead": ahead})
 
 
 def set_aside(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -59,7 +59,7 @@ def lines_at(
     wanted: dict[int, list[int]] = {}
     for local, n in sorted(set(places)):
         wanted.setdefault(local, []).append(n)
-    spans = _spans(connection, wanted)
+    spans = [row.id for row in batches_holding(connection, wanted)]
     query = (
         sa.select(
             batch.c.origin, batch.c.content, batch.c.received_at, batch.c.sha256, origin.c.dev, origin.c.ep
@@ -108,22 +108,25 @@ def _brought_at(
             yield (row.origin, row.n), stored
 
 
-def _spans(connection: sa.Connection, wanted: Mapping[int, list[int]]) -> list[int]:
-    """The batches that hold any of these sorted numbers of each origin."""
+def batches_holding(
+    connection: sa.Connection, wanted: Mapping[int, Sequence[int]]
+) -> list[sa.Row[int, int, int, int, str]]:
+    """The batches that hold any of these sorted numbers of each origin (local): id, origin, from_n, to_n, received_at,
+    by id. One statement."""
     if not wanted:
         return []
-    columns = (batch.c.id, batch.c.origin, batch.c.from_n, batch.c.to_n)
+    columns = (batch.c.id, batch.c.origin, batch.c.from_n, batch.c.to_n, batch.c.received_at)
     query = sa.select(*columns).where(
         batch.c.origin.in_(wanted),
         batch.c.to_n >= min(numbers[0] for numbers in wanted.values()),
         batch.c.from_n <= max(numbers[-1] for numbers in wanted.values()),
     )
     found = []
-    for row in connection.execute(query):
+    for row in connection.execute(query.order_by(batch.c.id)):
         numbers = wanted[row.origin]
         at = bisect_left(numbers, row.from_n)
         if at < len(numbers) and numbers[at] <= row.to_n:
-            found.append(row.id)
+            found.append(row)
     return found
 
 

@@ -16,7 +16,7 @@ from app.ledger.tables import other
 from sync.catalogue import CATALOGUE, checker, quick_check
 
 Values = Mapping[str, Any]
-SYSTEM = ("extra", "origin", "n", "area", "seq", "rev", "registers")
+SYSTEM = ("extra", "doubtful", "origin", "n", "area", "seq", "rev", "registers")
 STANDING = ("void", "merged_into")
 JSON_TYPES = frozenset({"ids", "json"})
 LONGEST_NAME = 96
@@ -100,7 +100,7 @@ class Shape:
         return clean, extra
 
     def head(self, identity: str, clean: Values, *, extra: Values) -> tuple[Any, ...]:
-        """The row but for its system columns: id, fields, derived columns, extra."""
+        """The row but for its system columns: id, fields, derived columns, extra, names of doubtful fields."""
         row: list[Any] = [identity, *map(clean.get, self.fields)]
         for at in self._json:
             if row[at] is not None:
@@ -111,7 +111,12 @@ class Shape:
                 row[at] = int(row[at])
         for _, compute in self.derived:
             row.append(compute(clean))
-        return (*row, *self._together[1](clean), orjson.dumps(extra).decode() if extra else None)
+        kept = (orjson.dumps(extra).decode(), self._name_doubtful(extra)) if extra else (None, None)
+        return (*row, *self._together[1](clean), *kept)
+
+    def _name_doubtful(self, extra: Values) -> str | None:
+        names = sorted(name for name in extra if name in self._checks)
+        return f" {' '.join(names)} " if names else None
 
     def row(self, identity: str, clean: Values, *, extra: Values, system: tuple[Any, ...]) -> tuple[Any, ...]:
         """The tuple for the table in the order of `order`; `system` = origin, n, area, seq, rev, registers."""
@@ -139,7 +144,7 @@ class Shape:
 
     def doubtful(self, row: Mapping[str, Any]) -> list[str]:
         """Known fields whose value is kept but not believed."""
-        return sorted(f for f in orjson.loads(row["extra"]) if f in self._checks) if row["extra"] else []
+        return row["doubtful"].split() if row["doubtful"] else []
 
 
 @dataclass(frozen=True)

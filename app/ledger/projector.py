@@ -1,10 +1,10 @@
-"""Where the ledger's own kinds stand: devices and confirmations of the clock."""
+"""Where the ledger's own kinds stand: devices, confirmations of the clock, questions to agents."""
 
 from __future__ import annotations
 
-from app.ledger.areas import REFERENCE
+from app.ledger.areas import REFERENCE, address_area
 from app.ledger.projection import Projection, Values
-from app.ledger.tables import clock_confirmation, device
+from app.ledger.tables import clock_confirmation, device, question
 
 
 def _reference(_values: Values, _commune: str | None) -> str:
@@ -14,4 +14,5 @@ def _reference(_values: Values, _commune: str | None) -> str:
 PROJECTIONS = [
     Projection("device", device, area=_reference),
     Projection("clock", clock_confirmation, area=_reference),
+    Projection("question", question, area=address_area),
 ]

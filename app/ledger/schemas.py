@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from app.ledger.values import readable
 
 EXAMPLE_JWS = "eyJhbGciOiJFUzI1NiJ9.eyJjb2RlIjoiN0szTTlRVFgifQ.MEUCIQD…"
 EXAMPLE_DEV = "7b0c5a52-8d0e-4c63-9a3b-0a2f5d1c9e44"
+EXAMPLE_DOT = f"{EXAMPLE_DEV}:3735928559:17"
+
+
+def _asked(text: str | None) -> str | None:
+    return None if text is None else readable(text)
 
 
 class Advice(BaseModel):
@@ -104,28 +111,125 @@ class Receipt(BaseModel):
 
 
 class ConflictValue(BaseModel):
-    """Une des valeurs en présence."""
+    """Une valeur écrite dans un registre."""
 
-    dot: str = Field(description="Opération qui l'a écrite.")
-    value: Any = Field(description="La valeur.")
-    by: str | None = Field(description="Auteur.")
+    dot: str = Field(description="Opération qui l'a écrite.", examples=[EXAMPLE_DOT])
+    value: Any = Field(
+        description="La valeur ; un objet pour les champs écrits ensemble.", examples=[{"nom": "MBUYI"}]
+    )
+    by: str | None = Field(description="Auteur.", examples=[EXAMPLE_DEV])
     by_name: str | None = Field(None, description="Son nom, s'il a un compte ici.", examples=["Marie Mbuyi"])
-    dev: str = Field(description="Appareil.")
+    dev: str = Field(description="Appareil.", examples=[EXAMPLE_DEV])
+    dev_name: str | None = Field(None, description="Nom de l'appareil.", examples=["Tablette 12"])
+    role: str = Field(description="Rôle de l'appareil.", examples=["agent"])
     ev: str = Field(description="Preuve : act, document, declared ou estimated.", examples=["declared"])
-    at: str | None = Field(description="Heure de l'appareil (témoignage).")
-    received_at: str | None = Field(description="Reçu par ce serveur le.")
+    at: str | None = Field(
+        description="Heure de l'appareil (témoignage).", examples=["2026-11-22T09:14:03+01:00"]
+    )
+    received_at: str | None = Field(
+        description="Reçu par ce serveur le.", examples=["2026-11-22T08:20:00.000Z"]
+    )
+    live: bool = Field(description="Cette valeur subsiste-t-elle ?", examples=[True])
+    shown: bool = Field(description="Est-ce la valeur provisoire, celle qui est montrée ?", examples=[True])
+
+
+class Question(BaseModel):
+    """Une question posée à l'agent sur un conflit."""
+
+    id: str = Field(description="Identifiant de la question.", examples=[EXAMPLE_DEV])
+    text: str | None = Field(description="La question.", examples=["Avez-vous vu la carte d'électeur ?"])
+    agent: str | None = Field(description="Agent interrogé.", examples=[EXAMPLE_DEV])
+    agent_name: str | None = Field(None, description="Son nom.", examples=["Jean Ilunga"])
+    device: str | None = Field(description="Sa tablette.", examples=[EXAMPLE_DEV])
+    asked_by: str | None = Field(description="Qui demande.", examples=[EXAMPLE_DEV])
+    asked_by_name: str | None = Field(None, description="Son nom.", examples=["Marie Mbuyi"])
+    asked_on: str | None = Field(description="Demandé le.", examples=["2026-11-22"])
+    stage: str = Field(description="open : sans réponse ; answered : répondu ou tranché.", examples=["open"])
 
 
 class Conflict(BaseModel):
     """Un registre d'une entité sur lequel plusieurs valeurs se contredisent."""
 
+    conflict: str = Field(description="Identifiant du conflit, pour le lire et le trancher.")
     kind: str = Field(description="Nature de la fiche.", examples=["person"])
     id: str = Field(description="Entité.", examples=[EXAMPLE_DEV])
     register_: str = Field(alias="register", description="Registre.", examples=["nom"])
     area: str = Field(description="Zone.", examples=["1017010"])
-    weight: int = Field(description="1 : une personne doit décider ; 0 : une visite suivante peut clore.")
-    opened_at: str = Field(description="Ouvert le.")
+    weight: int = Field(
+        description="1 : une personne doit décider ; 0 : une visite suivante peut clore.", examples=[1]
+    )
+    opened_at: str = Field(description="Ouvert le.", examples=["2026-11-22T08:20:00.000Z"])
+    etag: str | None = Field(
+        description="À renvoyer en If-Match pour trancher.", examples=['"5f2b6c3e9a7d4c10b8e6f0a1d2c3b4a5"']
+    )
     values: list[ConflictValue] = Field(description="Les valeurs en présence.")
+    questions: list[Question] = Field(description="Les questions posées aux agents.")
+
+
+class ConflictFile(Conflict):
+    """Un conflit et toute l'histoire de son registre."""
+
+    history: list[ConflictValue] = Field(
+        description="Toutes les valeurs jamais écrites, dans l'ordre d'arrivée."
+    )
+
+
+class ResolutionIn(BaseModel):
+    """Une réponse et une seule : `choose`, `value` ou `ask`."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"choose": EXAMPLE_DOT},
+                {"value": {"birth_date": "1987-05-03"}, "evidence": "document"},
+                {"ask": "Avez-vous vu la carte d'électeur ?"},
+            ]
+        },
+    )
+
+    choose: Annotated[
+        str | None,
+        Field(max_length=80, description="Garder cette valeur (son `dot`).", examples=[EXAMPLE_DOT]),
+    ] = None
+    value: Any = Field(
+        None,
+        description="Une autre valeur ; un objet pour les champs écrits ensemble, null efface.",
+        examples=[{"birth_date": "1987-05-03"}],
+    )
+    ask: Annotated[
+        str | None,
+        Field(
+            max_length=500,
+            description="Une question à l'agent ; le conflit reste ouvert.",
+            examples=["Avez-vous vu la carte d'électeur ?"],
+        ),
+        AfterValidator(_asked),
+    ] = None
+    evidence: Literal["document", "declared", "estimated"] = Field(
+        "declared", description="Sur quoi repose `value`.", examples=["document"]
+    )
+
+    @model_validator(mode="after")
+    def _one_answer(self) -> ResolutionIn:
+        given = {"choose", "value", "ask"} & self.model_fields_set
+        if len(given) != 1 or (given.isdisjoint({"value"}) and self.choose is None and self.ask is None):
+            raise ValueError("Donnez une réponse et une seule : choose, value ou ask.")
+        return self
+
+
+class Resolved(BaseModel):
+    """Ce que la fiche montre après la décision."""
+
+    conflict: str = Field(description="Identifiant du conflit.")
+    kind: str = Field(description="Nature de la fiche.", examples=["person"])
+    id: str = Field(description="Entité.", examples=[EXAMPLE_DEV])
+    register_: str = Field(alias="register", description="Registre.", examples=["birth_date"])
+    settled: bool = Field(description="Le conflit est-il clos ?", examples=[True])
+    value: Any = Field(description="La valeur montrée.", examples=[{"birth_date": "1987-05-03"}])
+    ev: str | None = Field(description="Sa preuve.", examples=["document"])
+    etag: str = Field(description="ETag de la fiche.", examples=['"5f2b6c3e9a7d4c10b8e6f0a1d2c3b4a5"'])
+    questions: list[Question] = Field(description="Les questions posées aux agents.")
 
 
 class DeviceOut(BaseModel):
@@ -133,30 +237,100 @@ class DeviceOut(BaseModel):
 
     dev: str = Field(description="Identifiant de l'appareil.", examples=[EXAMPLE_DEV])
     name: str | None = Field(description="Nom de l'appareil.", examples=["Tablette 12"])
-    agent: str | None = Field(description="Identifiant de l'agent.")
-    role: str | None = Field(description="Rôle de l'autorisation.", examples=["agent"])
+    agent: str | None = Field(description="Identifiant de l'agent.", examples=[EXAMPLE_DEV])
+    agent_name: str | None = Field(description="Son nom, s'il a un compte ici.", examples=["Jean Ilunga"])
+    role: str | None = Field(description="Rôle de l'autorisation ; node : serveur.", examples=["agent"])
     areas: list[str] = Field(description="Zones de l'autorisation.", examples=[["1017010"]])
-    expires: str | None = Field(description="Fin de l'autorisation (UTC).")
-    last_contact: str | None = Field(description="Dernier lot ou dernière session.")
+    expires: str | None = Field(
+        description="Fin de l'autorisation (UTC).", examples=["2027-11-22T08:20:00.000Z"]
+    )
+    last_contact: str | None = Field(
+        description="Dernier lot ou dernière session ; d'un serveur, aussi celui des appareils qu'il a enrôlés.",
+        examples=["2026-11-22T08:20:00.000Z"],
+    )
     operations: int = Field(description="Opérations reçues.", examples=[4021])
     settled: int = Field(description="Opérations dont la province a donné reçu.", examples=[4021])
+    unsettled_since: str | None = Field(
+        description="Arrivée du plus ancien lot que la province n'a pas encore reçu.",
+        examples=["2026-11-20T08:20:00.000Z"],
+    )
+    unsettled_days: int | None = Field(description="Son âge en jours.", examples=[2])
     epochs: dict[str, Any] = Field(description="Par époque : reçu sans trou jusqu'à, et trous.")
     prev_gap: bool = Field(description="Un lot ne s'enchaîne pas au précédent.")
-    forks: int = Field(description="Opérations dont deux versions sont arrivées (appareil cloné).")
+    forks: int = Field(
+        description="Opérations dont deux versions sont arrivées (appareil cloné).", examples=[0]
+    )
+    clock_offset: float | None = Field(
+        description="Secondes d'avance de son horloge sur la nôtre, dites à sa dernière session ; null : inconnu.",
+        examples=[-3605.2],
+    )
     silent: bool = Field(description="Aucun contact depuis plus de 3 jours.")
+    trouble: bool = Field(
+        description="À voir : trous, chaîne rompue, versions doubles, lot non reçu par la province depuis 14 jours, ou "
+        "horloge fausse d'une heure et plus."
+    )
 
 
-class QuarantineOut(BaseModel):
+class Sender(BaseModel):
+    """L'appareil derrière une ligne."""
+
+    dev: str = Field(description="Appareil qui a signé.", examples=[EXAMPLE_DEV])
+    dev_name: str | None = Field(None, description="Nom de l'appareil.", examples=["Tablette 12"])
+    agent: str | None = Field(None, description="Agent de son autorisation.", examples=[EXAMPLE_DEV])
+    agent_name: str | None = Field(
+        None, description="Son nom, s'il a un compte ici.", examples=["Jean Ilunga"]
+    )
+
+
+class QuarantineOut(Sender):
     """Une ligne signée mise de côté : gardée, visible, non comptée."""
 
     id: int = Field(description="Numéro dans la liste.", examples=[12])
-    dev: str = Field(description="Appareil qui a signé.", examples=[EXAMPLE_DEV])
-    ep: int | None = Field(description="Époque ; null si l'en-tête est illisible.")
-    n: int | None = Field(description="Numéro de l'opération ; null si l'en-tête est illisible.")
+    ep: int | None = Field(description="Époque ; null si l'en-tête est illisible.", examples=[3735928559])
+    n: int | None = Field(
+        description="Numéro de l'opération ; null si l'en-tête est illisible.", examples=[17]
+    )
+    area: str | None = Field(description="Zone de l'appareil.", examples=["commune:CD-KN-017"])
     reason: str = Field(description="Pourquoi, en un code stable.", examples=["duplicate_key"])
+    reason_text: str = Field(description="Pourquoi, en clair.", examples=["Une même clé figure deux fois."])
     sha256: str = Field(description="Lot qui la contient.")
-    at: str = Field(description="Mise de côté le (UTC).")
-    line: str = Field(description="La ligne telle que reçue (octets illisibles remplacés).")
+    at: str = Field(description="Mise de côté le (UTC).", examples=["2026-11-22T08:20:00.000Z"])
+    line: str | None = Field(description="La ligne telle que reçue, si c'est du texte UTF-8.", examples=["{"])
+    line_base64: str | None = Field(description="Sinon ses octets, en base64.", examples=["//4="])
+    bytes_: int = Field(alias="bytes", description="Sa longueur en octets.", examples=[1])
+    cut: bool = Field(description="Coupée à 4 096 octets : GET /v1/quarantine/{id} la donne entière.")
+
+
+class DoubtfulField(BaseModel):
+    """Un champ dont la valeur est gardée sans être crue."""
+
+    field: str = Field(description="Champ.", examples=["sex"])
+    value: Any = Field(description="La valeur telle qu'écrite.", examples=["X"])
+    expected: str = Field(
+        description="Ce qui est attendu.", examples=["Une de ces valeurs est attendue : F, M."]
+    )
+
+
+class DoubtfulOut(BaseModel):
+    """Une fiche avec des valeurs douteuses : gardées telles qu'écrites, comptées comme inconnues."""
+
+    kind: str = Field(description="Nature de la fiche.", examples=["person"])
+    id: str = Field(description="Entité.", examples=[EXAMPLE_DEV])
+    area: str = Field(description="Zone.", examples=["1017010"])
+    fields: list[DoubtfulField] = Field(description="Les champs douteux.")
+
+
+class DeferredOut(Sender):
+    """Une opération arrivée avant ce à quoi elle se réfère : prise en compte, notée ici jusqu'à ce que cela vienne."""
+
+    kind: str = Field(description="Nature de la fiche.", examples=["person"])
+    id: str = Field(description="Entité.", examples=[EXAMPLE_DEV])
+    area: str | None = Field(description="Zone.", examples=["1017010"])
+    dot: str = Field(description="Opération qui attend.", examples=[EXAMPLE_DOT])
+    awaited: str | None = Field(
+        description="Opération attendue ; null : la première écriture de la fiche.", examples=[EXAMPLE_DOT]
+    )
+    since: str = Field(description="Depuis (UTC).", examples=["2026-11-22T08:20:00.000Z"])
 
 
 class InvitationIn(BaseModel):

@@ -17,6 +17,7 @@ from app.clock import moment, stamp
 from app.errors import problem
 from app.ledger.door import Door
 from app.ledger.history import current_dots, registers_of
+from app.ledger.keeping import note_contact
 from app.ledger.senders import Sender, sender_of
 from app.ledger.tables import device, device_session, used_nonce
 from sync.seal import BadSignature, make_grant, peek, verify_compact
@@ -109,6 +110,7 @@ def open_session(
         raise REVOKED()
     if sender.expires and moment(sender.expires) < at:
         raise GRANT_EXPIRED()
+    note_contact(connection, sender.dev, at=stamp(at), ahead=_ahead(claims.get("time"), at))
     token = secrets.token_urlsafe(32)
     expires = at + timedelta(minutes=minutes)
     connection.execute(device_session.delete().where(device_session.c.expires_at < stamp(at)))
@@ -120,6 +122,14 @@ def open_session(
     return Opened(
         token, int(minutes * 60), _renewed(connection, door, sender, row, at=at, grant_days=grant_days)
     )
+
+
+def _ahead(told: object, at: datetime) -> float | None:
+    """By how many seconds a device's clock is ahead of ours: the nonce is minutes old, so what it says was said now."""
+    try:
+        return round((moment(str(told)) - at).total_seconds(), 3)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _renewed(

@@ -193,6 +193,7 @@ conflict = sa.Table(
     ),
     sa.Column("opened_at", sa.String(30), nullable=False),
     sa.Index("ix_conflict_area", "area"),
+    sa.Index("ix_conflict_tray", "weight", "opened_at", "id", "register", "kind"),
 )
 
 invitation = sa.Table(
@@ -244,10 +245,12 @@ device_contact = sa.Table(
 
 def system_columns() -> list[sa.Column[Any]]:
     """The columns every register table ends with. `registers` is null while the row is exactly one operation, then it
-    holds the complete set of writes (sync.merge.pack); `extra` keeps unknown fields and doubtful values. A row that is
-    `void` or `merged_into` another keeps its writes and has nothing in its fields: no list or figure sees it."""
+    holds the complete set of writes (sync.merge.pack); `extra` keeps unknown fields and doubtful values, and `doubtful`
+    names the latter, so that they are found without reading every row. A row that is `void` or `merged_into` another
+    keeps its writes and has nothing in its fields: no list or figure sees it."""
     return [
         sa.Column("extra", sa.Text),
+        sa.Column("doubtful", sa.Text, comment="known fields in extra, each between spaces"),
         sa.Column("origin", sa.Integer, nullable=False),
         sa.Column("n", sa.BigInteger, nullable=False),
         sa.Column("area", sa.Integer, nullable=False),
@@ -264,11 +267,11 @@ def register_table(name: str, *columns: sa.Column[Any] | sa.Index | sa.Constrain
     fields = [c for c in columns if isinstance(c, sa.Column)]
     rest = [c for c in columns if not isinstance(c, sa.Column)]
     feed = sa.Index(f"ix_{name}_feed", "area", "seq", "id")
-    merged = sa.text("merged_into IS NOT NULL")
+    merged, some = sa.text("merged_into IS NOT NULL"), sa.text("doubtful IS NOT NULL")
     losers = sa.Index(f"ix_{name}_merged_into", "merged_into", sqlite_where=merged, postgresql_where=merged)
-    return sa.Table(
-        name, METADATA, sa.Column("id", Id, primary_key=True), *fields, *system_columns(), feed, losers, *rest
-    )
+    doubtful = sa.Index(f"ix_{name}_doubtful", "area", "id", sqlite_where=some, postgresql_where=some)
+    system = (*system_columns(), feed, losers, doubtful)
+    return sa.Table(name, METADATA, sa.Column("id", Id, primary_key=True), *fields, *system, *rest)
 
 
 device = register_table(
@@ -292,6 +295,22 @@ clock_confirmation = register_table(
     sa.Column("confirmed_at", sa.Text),
     sa.Column("confirmed_by", sa.Text),
     sa.Column("node", Id),
+)
+
+question = register_table(
+    "question",
+    sa.Column("kind", sa.Text),
+    sa.Column("entity", Id, index=True),
+    sa.Column("register", sa.Text),
+    sa.Column("dots", sa.Text, comment="the values that stood when it was asked, JSON array of dots"),
+    sa.Column("text", sa.Text),
+    sa.Column("agent", sa.Text),
+    sa.Column("device", Id),
+    sa.Column("asked_by", sa.Text),
+    sa.Column("asked_on", sa.Text),
+    sa.Column("commune", sa.Text),
+    sa.Column("quartier", sa.Text),
+    sa.Column("stage", sa.Text),
 )
 
 other = register_table("other", sa.Column("kind", sa.Text, primary_key=True))

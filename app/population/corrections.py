@@ -3,40 +3,23 @@ The door folds the operation; what a field may hold beyond its form is checked h
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
-from app.clock import KINSHASA, stamp
+from app.clock import stamp
 from app.errors import INVALID_INPUT, problem
 from app.ledger.bulk import lock_door
+from app.ledger.desk import Desk, Row, invalid
 from app.ledger.entities import shown_row
-from app.ledger.history import current_dots, etag, forked_dots, registers_of
-from app.population.desk import Desk, Row, invalid
+from app.ledger.history import current_dots, forked_dots, registers_of
+from app.ledger.resolution import FACT_OF_ACT
+from app.ledger.values import complete_date
 from sync import merge
 from sync.catalogue import CATALOGUE, Register
 from sync.protocol import Unreadable
 
-PRECONDITION_REQUIRED = problem(
-    "precondition_required",
-    428,
-    "If-Match manquant",
-    "Relisez la fiche et renvoyez son ETag dans l'en-tête If-Match.",
-)
-PRECONDITION_FAILED = problem(
-    "precondition_failed",
-    412,
-    "La fiche a changé entre-temps",
-    "Relisez la fiche, comparez, puis renvoyez votre modification avec le nouvel ETag.",
-)
-FACT_OF_ACT = problem(
-    "fact_of_act",
-    409,
-    "Donnée tirée d'un acte enregistré",
-    "Seule une mention marginale ou un jugement change un acte enregistré.",
-)
 RECORD_VOID = problem(
     "record_void",
     409,
@@ -44,17 +27,7 @@ RECORD_VOID = problem(
     "Rétablissez d'abord la fiche (POST …/restore), puis renvoyez l'opération.",
 )
 
-_TAG = re.compile(r'\s*((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)')
-_PRECISION = {4: "year", 7: "month", 10: "day"}
 _CODES = {"commune": "Code de commune inconnu.", "quartier": "Code de quartier inconnu."}
-
-
-def check_precondition(row: Row, if_match: str | None) -> None:
-    """Raise 428 without the ETag of what the officer saw (`*` says he saw nothing), 412 when it has changed since."""
-    if if_match is None or if_match.strip() in {"", "*"}:
-        raise PRECONDITION_REQUIRED()
-    if etag(row) not in _TAG.findall(if_match):
-        raise PRECONDITION_FAILED(headers={"ETag": etag(row)})
 
 
 def locked_row(connection: sa.Connection, table: sa.Table, identity: str) -> Row | None:
@@ -85,24 +58,9 @@ def check_codes(desk: Desk, kind: str, *, values: Mapping[str, Any]) -> None:
 
 
 def complete_birth_date(desk: Desk, given: Mapping[str, Any], *, shown: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields given, with the precision a new date of birth says by its own length where none is given.
-
-    Otherwise an older, coarser precision would cut the new date (protocol section 9). Raises `invalid_input` for a
-    date to come and for a precision finer than the date.
-    """
-    values = dict(given)
-    written = values.get("birth_date")
-    if written is None:
-        return values
-    today = desk.at.astimezone(KINSHASA).date().isoformat()
-    if written > today[: len(written)]:
-        raise invalid("birth_date", "La date de naissance est dans l'avenir.")
-    if "birth_precision" in values:
-        if len(written) < {"month": 7, "day": 10}.get(values["birth_precision"] or "", 0):
-            raise invalid("birth_precision", "La précision dépasse celle de la date.")
-    elif shown.get("birth_precision") not in {"estimated", "unknown"}:
-        values["birth_precision"] = _PRECISION[len(written)]
-    return values
+    """The fields given, with the precision of the date of birth: see app.ledger.values.complete_date."""
+    register = CATALOGUE["person"].register_of["birth_date"]
+    return complete_date(desk, register, given=given, shown=shown)
 
 
 def write_down(

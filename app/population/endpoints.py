@@ -14,8 +14,8 @@ from app.access.idempotency import IdempotencyKey, StoredAnswer, body_hash, reme
 from app.access.officers import Officer
 from app.access.paging import BAD_CURSOR, Cursor, Page, decode_cursor, encode_cursor
 from app.access.permissions import Permission, allow, clock, database, node_kind
+from app.ledger.desk import Desk
 from app.ledger.door import Door
-from app.population.desk import Desk
 from app.population.households import (
     change_household,
     list_households,

@@ -9,17 +9,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.errors import problem
+from app.ledger.desk import Desk, Row, invalid
 from app.ledger.entities import in_lists, merged_ids
+from app.ledger.history import check_precondition
 from app.population.corrections import (
     change,
     check_codes,
-    check_precondition,
     find_row,
     find_rows,
     locked_row,
     write_down,
 )
-from app.population.desk import Desk, Row, invalid
 from app.population.records import show, tell_history
 from app.population.tables import household, person
 

@@ -9,19 +9,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.errors import problem
+from app.ledger.desk import Desk, Row, invalid
 from app.ledger.entities import undone_merges
-from app.ledger.history import current_dots, forked_dots, registers_of
+from app.ledger.history import check_precondition, current_dots, forked_dots, registers_of
+from app.ledger.resolution import FACT_OF_ACT
 from app.population.corrections import (
-    FACT_OF_ACT,
     RECORD_VOID,
     check_codes,
-    check_precondition,
     complete_birth_date,
     find_row,
     locked_row,
     write,
 )
-from app.population.desk import Desk, Row, invalid
 from app.population.households import HOUSEHOLD_NOT_FOUND
 from app.population.persons import PERSON_NOT_FOUND
 from app.population.records import show

@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.access.officers import names_of
+from app.ledger.desk import Desk, Row
 from app.ledger.entities import merged_ids, reveal, undone_merges
 from app.ledger.history import etag, forked_dots, history, live_values, registers_of
-from app.population.desk import Desk, Row
 from sync import merge
 from sync.catalogue import CATALOGUE
 

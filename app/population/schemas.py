@@ -8,10 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from app.ledger.values import readable
 from sync.catalogue import is_date, is_uuid4
 
-# Control characters, and the marks that turn the direction of writing: a name must read as it is stored.
-_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _PARTIAL = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
 
 Tenure = Literal["owner", "tenant", "co_owner", "free"]
@@ -25,14 +24,6 @@ MaritalStatus = Literal["single", "married", "divorced", "widowed", "union"]
 BirthAct = Literal["seen", "said", "none", "unknown"]
 Status = Literal["present", "absent", "moved", "dead"]
 Evidence = Literal["document", "declared", "estimated"]
-
-
-def _readable(text: str) -> str:
-    if not text.isprintable() and _FORBIDDEN.search(text):
-        raise ValueError("Le texte contient un caractère interdit.")
-    if not text or text.isspace():
-        raise ValueError("Le texte est vide ; envoyez null pour effacer.")
-    return text
 
 
 def _partial_date(text: str) -> str:
@@ -55,9 +46,9 @@ def _field(description: str, *examples: Any) -> Any:
     return Field(None, description=description, examples=[*examples])
 
 
-Name = Annotated[str, Field(max_length=200), AfterValidator(_readable)]
-Words = Annotated[str, Field(max_length=2000), AfterValidator(_readable)]
-Code = Annotated[str, Field(max_length=40), AfterValidator(_readable)]
+Name = Annotated[str, Field(max_length=200), AfterValidator(readable)]
+Words = Annotated[str, Field(max_length=2000), AfterValidator(readable)]
+Code = Annotated[str, Field(max_length=40), AfterValidator(readable)]
 PartialDate = Annotated[str, AfterValidator(_partial_date)]
 EntityId = Annotated[str, AfterValidator(_entity)]
 Line = Annotated[int, Field(strict=True, ge=1, le=9999)]
@@ -257,6 +248,7 @@ class Writing(BaseModel):
     dot: str = Field(description="Opération.")
     ev: str = Field(description="Preuve.", examples=["declared"])
     role: str = Field(description="Rôle de l'appareil.", examples=["agent"])
+    par: list[str] = Field(description="Opérations dont elle remplace la valeur.")
     live: bool = Field(description="Cette valeur subsiste-t-elle ?")
     shown: bool = Field(description="Est-ce la valeur montrée ?")
     under: str | None = Field(

@@ -14,10 +14,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.ledger.bulk import is_postgresql
+from app.ledger.desk import Row
 from app.ledger.entities import in_lists
 from app.ledger.tables import area
 from app.population.corrections import find_rows
-from app.population.desk import Row
 from app.population.names import SLOT_COLUMNS, SLOTS, name_key, numbers, tokens
 from app.population.tables import person
 

@@ -12,19 +12,19 @@ QUARTIER = "1017010"
 
 # "agent: logs in, sees only his own devices and counts … planner: statistics only, never a person …"
 EVERYBODY = {"own session", "territory"}
-CLERK = {"read persons", "write persons", "read declarations", "declare", "conflicts", "statistics"}
+CLERK = {"read persons", "write persons", "read declarations", "declare", "conflicts", "decide", "statistics"}
 ROLES: dict[str, set[str]] = {
     "agent": EVERYBODY | {"own devices"},
     "clerk": EVERYBODY | CLERK,
     "registrar": EVERYBODY | CLERK | {"register", "reprise"},
-    "supervisor": EVERYBODY | {"conflicts", "devices", "quarantine", "progress"},
+    "supervisor": EVERYBODY | {"conflicts", "decide", "devices", "quarantine", "progress"},
     "planner": EVERYBODY | {"statistics"},
     "admin": EVERYBODY | {"officers", "invitations", "settings", "status"},
 }
 # "A supervisor or registrar of the province may read persons": theirs is every commune, but registers are kept there.
 OF_THE_PROVINCE: dict[str, set[str]] = {
     "registrar": EVERYBODY | {"read persons", "read declarations", "conflicts", "statistics"},
-    "supervisor": ROLES["supervisor"] | {"read persons"},
+    "supervisor": EVERYBODY | {"conflicts", "devices", "quarantine", "progress", "read persons"},
     "planner": ROLES["planner"],
     "admin": ROLES["admin"],
 }
@@ -166,7 +166,15 @@ CALLS: list[Call] = [
     Call("GET", "/v1/devices", "own devices|devices", elsewhere=NOTHING),
     Call("GET", "/v1/conflicts", "conflicts", elsewhere=NOTHING),
     Call("GET", "/v1/conflicts", "conflicts", elsewhere=NOTHING, path=f"/v1/conflicts?area={QUARTIER}"),
+    Call("GET", "/v1/conflicts/{id}", "conflicts", elsewhere=ELSEWHERE, path="/v1/conflicts/{conflict}"),
+    Call(
+        "POST", "/v1/conflicts/{id}/resolution", "decide", "412 precondition_failed", ELSEWHERE,
+        "/v1/conflicts/{conflict}/resolution", body={"value": None}, headers=STALE,
+    ),
     Call("GET", "/v1/quarantine", "quarantine", elsewhere=NOTHING),
+    Call("GET", "/v1/quarantine/{id}", "quarantine", elsewhere=ELSEWHERE, path="/v1/quarantine/{quarantined}"),
+    Call("GET", "/v1/doubtful", "conflicts", elsewhere=NOTHING),
+    Call("GET", "/v1/deferred", "conflicts", elsewhere=NOTHING),
     *_records(),
     Call("POST", "/v1/households", "write persons", "201", ELSEWHERE, body={"commune": OWN, "avenue": "Kasaï"}),
     Call("POST", "/v1/persons", "write persons", "201", ELSEWHERE, body=_member),

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from fastapi import Depends, FastAPI, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
@@ -20,6 +21,7 @@ from fastapi.security import HTTPAuthorizationCredentials
 
 from app.access import officers
 from app.access.officers import Officer
+from app.access.paging import encode_cursor
 from app.access.permissions import BEARER, OfficerGuard, Permission, classification
 from app.civil.registration import Entry, register
 from app.ledger import tables
@@ -127,7 +129,9 @@ def plant(node: TestNode, tablet: Tablet, clerk: Seat) -> dict[str, str]:
     family = household_of(2, quartier=QUARTIER)
     home, person = family[0]["id"], family[1]["id"]
     one, two = ({"kind": "person", "id": person, "set": {"nom": name}} for name in ("Mbuya", "Mboyi"))
-    receipt = node.push(tablet, *family, one, two, b"{")
+    strange = {"kind": "household", "id": home, "set": {"tenure": "?"}}
+    early = {"kind": "household", "id": home, "set": {"card": "1"}, "par": {"card": [f"{home}:1:1"]}}
+    receipt = node.push(tablet, *family, one, two, b"{", strange, early)
     assert receipt["dispositions"][str(len(family) + 3)]["status"] == "quarantined"
     child = {
         "nom": "Mbuyi",
@@ -147,7 +151,16 @@ def plant(node: TestNode, tablet: Tablet, clerk: Seat) -> dict[str, str]:
         act = register(connection, node.door, registrar, birth=birth, entry=entry, today=today)
     assert act.child.task is not None
     spare = add_officer(node, "reserve", role="agent", home=OWN)
-    return {"household": home, "person": person, "birth": birth, "task": act.child.task, "spare": spare}
+    with node.database.read() as connection:
+        aside = connection.execute(sa.select(tables.quarantine.c.id)).scalar_one()
+    listed = {"conflict": encode_cursor("person", person, "nom"), "quarantined": f"{aside:03}"}
+    return listed | {
+        "household": home,
+        "person": person,
+        "birth": birth,
+        "task": act.child.task,
+        "spare": spare,
+    }
 
 
 @pytest.fixture(scope="module", params=[(kind, engine) for kind in KINDS for engine in ENGINES], ids="-".join)

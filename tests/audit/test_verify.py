@@ -278,6 +278,7 @@ def test_one_edited_row_is_named(node: TestNode) -> None:
     "column, value, kind",
     [
         ("extra", '{"hobby":"échecs"}', "row"),
+        ("doubtful", " sex ", "row"),
         ("name1", 7, "row"),
         ("nationality", "CD", "row"),
         ("birth_date", None, "row"),

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
+from app.access.paging import encode_cursor
 from app.population.tables import household, person
 from tests.conftest import Engines, TestClock
 from tests.lasting import lasting_database
@@ -63,6 +64,7 @@ JSON_WRITES = [
     Write("PATCH", "/v1/persons/{id}", "clerk", {"occupation": "vendeuse"}),
     Write("POST", "/v1/births", "clerk", CHILD),
     Write("POST", "/v1/births/{birth_id}/registration", "registrar", {**BOOK, "judgment": JUDGMENT}),
+    Write("POST", "/v1/conflicts/{id}/resolution", "clerk", {"value": {"nom": "Ilunga"}, "evidence": "document"}),
     Write("POST", "/v1/tasks/{task_id}/done", "clerk", {"note": "Recensé chez sa grand-mère."}),
 ]  # fmt: skip
 OTHER_WRITES = {("POST", "/sync/v1/batches"), ("POST", "/sync/v1/bundles"), ("POST", "/v1/imports/acts")}
@@ -88,6 +90,9 @@ class Desk:
         said = {"Content-Type": "application/json", **self.headers[write.role]}
         if write.method == "PATCH" and "officer" not in path:
             said["If-Match"] = self.node.client.get(path, headers=said).headers["etag"]
+        if "/conflicts/" in path:
+            seen = self.node.client.get(path.removesuffix("/resolution"), headers=said)
+            said["If-Match"] = seen.headers["etag"]
         return self.node.client.request(write.method, path, content=body, headers=said | headers)
 
     def declare(self) -> None:
@@ -139,6 +144,9 @@ def open_desk(engines: Engines, engine: str, directory: Path) -> Iterator[Desk]:
             made = node.client.post(write.route, json=dict(write.body), headers=desk.headers["clerk"])
             assert made.status_code == 201, made.text
             desk.ids[name] = made.json()["id"]
+        second = {"kind": "person", "id": desk.ids["persons"], "set": {"nom": "Ilungu"}}
+        node.push(node.tablet("CD-KN-017"), second)
+        desk.ids["conflicts"] = encode_cursor("person", desk.ids["persons"], "nom")
         desk.declare()
         address = desk.path("/v1/births/{birth_id}/registration")
         act = node.client.post(address, json=BOOK, headers=desk.headers["registrar"])

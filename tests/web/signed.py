@@ -72,6 +72,7 @@ def read_everything(node: TestNode, readers: Readers, tablet: Tablet) -> None:
     for path, role in (
         ("/v1/persons", "clerk"), ("/v1/households", "clerk"), ("/v1/births", "clerk"), ("/v1/tasks", "clerk"),
         ("/v1/conflicts", "clerk"), ("/v1/quarantine", "supervisor"), ("/v1/devices", "supervisor"),
+        ("/v1/doubtful", "clerk"), ("/v1/deferred", "clerk"),
     ):  # fmt: skip
         cursor: str | None = ""
         while cursor is not None:

@@ -101,7 +101,10 @@ def test_a_cursor_somebody_made_up_is_refused_or_ends_the_list(desk: Desk) -> No
                 assert code in {"200", "bad_cursor", "invalid_input"}, (route, text)
 
 
-NOBODY = {"not_found", "invalid_input", "birth_unknown", "commune_unknown", "officer_unknown", "task_unknown"}
+NOBODY = {
+    "not_found", "invalid_input", "birth_unknown", "commune_unknown", "officer_unknown", "task_unknown",
+    "conflict_not_found", "quarantined_not_found",
+}  # fmt: skip
 
 
 def test_an_id_that_is_none_finds_nobody(desk: Desk) -> None:

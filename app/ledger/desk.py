@@ -3,15 +3,14 @@ notes every person he is shown. Knows no HTTP and no field."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from app.access.journal import record_read
+from app.access.journal import record_reads
 from app.access.jurisdiction import communes_of, require
 from app.access.officers import Officer
 from app.errors import INVALID_INPUT, Problem
@@ -68,18 +67,19 @@ class Desk:
         wanted = frozenset({commune}) if commune is not None else communes_of(self.officer, self.kind)
         return None if wanted is None else sorted(areas.ids_of(wanted))
 
+    def within(
+        self, query: sa.Select[Any], column: sa.ColumnElement[Any], *, area: str | None = None
+    ) -> sa.Select[Any]:
+        """The query narrowed to the officer's communes, and to one area where a code is given (unknown: nothing)."""
+        communes = communes_of(self.officer, self.kind)
+        if communes is not None:
+            query = query.where(column.in_(self.door.areas.ids_of(communes)))
+        return query if area is None else query.where(column == self.door.areas.id(area))
+
     def journal(self, connection: sa.Connection, rows: Iterable[Row]) -> None:
         """Note that these persons' records were shown; part of the transaction that read them."""
-        subjects: dict[str | None, list[str]] = defaultdict(list)
-        for row in rows:
-            subjects[self.commune_of(row)].append(row["id"])
-        for commune, ids in subjects.items():
-            record_read(
-                connection,
-                self.officer,
-                kind="person",
-                subjects=ids,
-                commune=commune,
-                route=self.route,
-                at=self.at,
-            )
+        self.journal_of(connection, [("person", row["id"], self.commune_of(row)) for row in rows])
+
+    def journal_of(self, connection: sa.Connection, shown: Collection[tuple[str, str, str | None]]) -> None:
+        """The same of records of several kinds: each (kind, id, commune)."""
+        record_reads(connection, self.officer, shown=shown, route=self.route, at=self.at)
