@@ -87,7 +87,7 @@ def bring_all(door: Door, client: httpx.Client, *, page_bytes: int = PAGE_BYTES)
         try:
             answer = fetch(door, client, headers, positions=positions, page_bytes=page_bytes)
         except Problem as refused:
-            if refused.members.get("reason") != "feed_changed" or not any(positions.values()):
+            if refused.members.get("reason") != "feed_changed" or set(positions.values()) == {"0"}:
                 raise
             with door.database.write() as connection:
                 connection.execute(upstream_position.delete())

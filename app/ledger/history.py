@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from app.ledger.entities import undone_merges
 from app.ledger.lines import creation_writes
-from app.ledger.tables import batch, fork, origin
+from app.ledger.tables import batch, brought, brought_answer, fork, origin
 from sync import entity, merge
 from sync.catalogue import register_of
 from sync.protocol import parse_dot
@@ -106,7 +106,7 @@ def _told(write: merge.Write, received: str | None) -> dict[str, Any]:
 
 
 def _received(connection: sa.Connection, dots: set[str]) -> dict[str, str]:
-    """When the batch of each dot came to this server."""
+    """When each dot came to this server, in its batch or brought from the province."""
     found: dict[str, str] = {}
     for each in dots:
         dev, ep, n = parse_dot(each)
@@ -117,7 +117,15 @@ def _received(connection: sa.Connection, dots: set[str]) -> dict[str, str]:
             .order_by(batch.c.id)
             .limit(1)
         )
-        at = connection.execute(query).scalar()
+        came_down = (
+            sa.select(brought_answer.c.at)
+            .join(brought, brought.c.answer == brought_answer.c.id)
+            .join(origin, origin.c.id == brought.c.origin)
+            .where(origin.c.dev == dev, origin.c.ep == ep, brought.c.n == n)
+            .order_by(brought.c.id)
+            .limit(1)
+        )
+        at = connection.execute(query).scalar() or connection.execute(came_down).scalar()
         if at:
             found[each] = at
     return found

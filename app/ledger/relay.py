@@ -156,9 +156,10 @@ def exchange(
     Raises as `relay_all` and `bring_all` do.
     """
     done = relay_all(door, client, most_bytes=most_bytes, told=told)
-    bring_all(door, client)
-    if not done.refused:
-        finish_catching_up(door)
+    brought = bring_all(door, client)
+    finish_catching_up(door)
+    if brought.lines:
+        log.info("brought", lines=brought.lines, answers=brought.answers, bytes=brought.wire_bytes)
     return done
 
 
