@@ -86,7 +86,7 @@ class Bringings:
         if hashlib.sha256(content).hexdigest() != row.sha256:
             self._findings.add("brought", f"{name} : un octet a changé")
             return set()
-        if key is None or not holds(key, content, row.signature, kid=node, typ=TYP):
+        if key is None or not holds(key, content, signature=row.signature, kid=node, typ=TYP):
             self._findings.add("brought", f"{name} : la signature n'est pas la sienne")
             return set()
         records = [orjson.loads(line) for line in content.splitlines()[:-1]]

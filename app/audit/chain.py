@@ -199,7 +199,7 @@ class Seals:
             self._findings.add(
                 "batch", f"{name} : la clé de ce serveur manque pour vérifier ses propres lots"
             )
-        elif not holds(device.public, data, row.signature, kid=row.dev, typ="batch"):
+        elif not holds(device.public, data, signature=row.signature, kid=row.dev, typ="batch"):
             self._findings.add("batch", f"{name} : la signature n'est pas celle de l'appareil")
 
     def _check_columns(self, row: sa.Row[Any], name: str, header: Header | None) -> None:
@@ -262,14 +262,14 @@ def _wrong_receipt(
     """Why a receipt does not hold (French, after its name), None when it does."""
     if key is None:
         return "ne peut pas être vérifié : la clé manque"
-    if not holds(key, text.encode(), signature or "", kid=node, typ="receipt"):
+    if not holds(key, text.encode(), signature=signature or "", kid=node, typ="receipt"):
         return "ne porte pas la bonne signature"
     held = orjson.loads(text)
     wrong = [name for name, value in due.items() if held.get(name) != value]
     return f"parle d'un autre lot ({wrong[0]})" if wrong else None
 
 
-def holds(key: PublicKey, data: bytes, signature: str, *, kid: str, typ: str) -> bool:
+def holds(key: PublicKey, data: bytes, *, signature: str, kid: str, typ: str) -> bool:
     """Whether a detached signature is that of this key over these bytes."""
     try:
         verify_detached(key, data, signature, kid=kid, typ=typ)

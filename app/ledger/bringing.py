@@ -85,9 +85,9 @@ def bring_all(door: Door, client: httpx.Client, *, page_bytes: int = PAGE_BYTES)
     while more:
         positions = _positions(door)
         try:
-            answer = fetch(door, client, headers, positions=positions, page_bytes=page_bytes)
+            answer = fetch(door, client, session=headers, positions=positions, page_bytes=page_bytes)
         except Problem as refused:
-            if refused.members.get("reason") != "feed_changed" or not any(positions.values()):
+            if refused.members.get("reason") != "feed_changed" or set(positions.values()) == {"0"}:
                 raise
             with door.database.write() as connection:
                 connection.execute(upstream_position.delete())
@@ -104,8 +104,8 @@ def bring_all(door: Door, client: httpx.Client, *, page_bytes: int = PAGE_BYTES)
 def fetch(
     door: Door,
     client: httpx.Client,
-    headers: Mapping[str, str],
     *,
+    session: Mapping[str, str],
     positions: Mapping[str, str],
     page_bytes: int,
 ) -> Answer:
@@ -114,12 +114,12 @@ def fetch(
     params += [("have", each) for each in _have(door)]
     url = f"{door.standing.upstream_url}/sync/v1/operations"
     response = ask(
-        client, "GET", url, headers=dict(headers), params=[*params, ("limit_bytes", str(page_bytes))]
+        client, "GET", url=url, headers=dict(session), params=[*params, ("limit_bytes", str(page_bytes))]
     )
-    return check_answer(door, response.content, response.headers.get("Answer-Signature", ""))
+    return check_answer(door, response.content, signature=response.headers.get("Answer-Signature", ""))
 
 
-def check_answer(door: Door, content: bytes, signature: str) -> Answer:
+def check_answer(door: Door, content: bytes, *, signature: str) -> Answer:
     """Read an answer the province signed for this server; raises `not_the_province`."""
     standing = door.standing
     try:
@@ -306,7 +306,7 @@ def catch_up_if_needed(door: Door, client: httpx.Client) -> None:
     page = fetch(
         door,
         client,
-        open_session(door, client),
+        session=open_session(door, client),
         positions={code: at for code, at in _positions(door).items() if code.startswith("civil:")},
         page_bytes=1,
     )

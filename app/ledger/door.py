@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 from app.database import Database
@@ -248,7 +249,14 @@ class Door:
             .limit(1)
         )
         row = connection.execute(query).one_or_none()
-        return (row.to_n, row.sha256) if row else (0, None)
+        last, prev = (row.to_n, row.sha256) if row else (0, None)
+        own = sa.select(origin.c.brought).where(
+            origin.c.dev == self.identity.dev, origin.c.ep == self.identity.ep
+        )
+        if brought := connection.execute(own).scalar():
+            # The province knows more of this epoch than this database: a restore nobody noticed in time.
+            last = max(last, orjson.loads(brought)[-1][1])
+        return last, prev
 
     # -- folding -----------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from app.errors import problem
 from app.ledger.entities import undone_merges
 from app.ledger.lines import batches_holding, creation_writes
-from app.ledger.tables import fork, origin
+from app.ledger.tables import brought, brought_answer, fork, origin
 from sync import entity, merge
 from sync.catalogue import register_of
 from sync.protocol import parse_dot
@@ -156,7 +156,8 @@ def _told(write: merge.Write, received: str | None) -> dict[str, Any]:
 
 
 def received_at(connection: sa.Connection, dots: Collection[str]) -> dict[str, str]:
-    """When the first batch with each of these dots came to this server. Two statements, however many dots."""
+    """When each of these dots first came to this server, in a batch or brought from the province. Three statements,
+    however many dots."""
     places = {each: parse_dot(each) for each in dots}
     devs = {dev for dev, _, _ in places.values()}
     rows = connection.execute(sa.select(origin.c.id, origin.c.dev, origin.c.ep).where(origin.c.dev.in_(devs)))
@@ -172,4 +173,13 @@ def received_at(connection: sa.Connection, dots: Collection[str]) -> dict[str, s
         numbers = wanted[row.origin]
         for n in numbers[bisect_left(numbers, row.from_n) : bisect_right(numbers, row.to_n)]:
             found.setdefault(named[row.origin, n], row.received_at)
+    came_down = (
+        sa.select(brought.c.origin, brought.c.n, brought_answer.c.at)
+        .join(brought_answer, brought_answer.c.id == brought.c.answer)
+        .where(brought.c.origin.in_(wanted))
+        .order_by(brought.c.id)
+    )
+    for row in connection.execute(came_down):
+        if (each := named.get((row.origin, row.n))) is not None:
+            found.setdefault(each, row.at)
     return found

@@ -30,8 +30,8 @@ NOT_A_SERVER = problem(
 )
 TYP = "operations"
 CHUNK = 500
-# More would not fit into the line of a request.
-MOST_HAVE = 400
+# Proxies refuse a request line of more than 8 KiB.
+MOST_HAVE = 80
 MOST_ENTITIES = 20_000
 _HAVE = re.compile(r"([0-9a-f-]{36}):([0-9]{1,10}):([0-9]{1,16})-([0-9]{1,16})")
 Origin = tuple[str, int]

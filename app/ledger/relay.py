@@ -81,7 +81,7 @@ def accept_bundle(door: Door, data: bytes) -> bytes:
 def join(door: Door, *, url: str, code: str, province: str, client: httpx.Client) -> None:
     """Enrol this commune at the province whose key has this thumbprint. Raises Problems, its own or ours."""
     url = url.rstrip("/")
-    hello = ask(client, "GET", f"{url}/sync/v1/hello").json()
+    hello = ask(client, "GET", url=f"{url}/sync/v1/hello").json()
     identity = door.identity
     public = identity.key.public
     proof = sign_compact(
@@ -97,7 +97,7 @@ def join(door: Door, *, url: str, code: str, province: str, client: httpx.Client
     }
     if bool(hello.get("demo")) != door.standing.demo:
         raise NOT_THE_PROVINCE("Un nœud de démonstration ne rejoint jamais une vraie province, ni l'inverse.")
-    answer = ask(client, "POST", f"{url}/sync/v1/enrolments", json=asked).json()
+    answer = ask(client, "POST", url=f"{url}/sync/v1/enrolments", json=asked).json()
     try:
         upstream = check_node_cert(answer["node_cert"], province)
         own = check_node_cert(answer["own_node_cert"], province)
@@ -156,9 +156,10 @@ def exchange(
     Raises as `relay_all` and `bring_all` do.
     """
     done = relay_all(door, client, most_bytes=most_bytes, told=told)
-    bring_all(door, client)
-    if not done.refused:
-        finish_catching_up(door)
+    brought = bring_all(door, client)
+    finish_catching_up(door)
+    if brought.lines:
+        log.info("brought", lines=brought.lines, answers=brought.answers, bytes=brought.wire_bytes)
     return done
 
 
@@ -172,7 +173,7 @@ def _relay_some(door: Door, client: httpx.Client, rows: list[Any]) -> Relayed:
     body = zstd.compress(write_bundle(_records(door, rows)), LEVEL)
     headers = {"Content-Encoding": "zstd", "Content-Type": "application/octet-stream"}
     url = f"{door.standing.upstream_url}/sync/v1/bundles"
-    answer = ask(client, "POST", url, content=body, headers=headers).content
+    answer = ask(client, "POST", url=url, content=body, headers=headers).content
     kept, refused = _keep_receipts(door, answer, {row.sha256 for row in rows})
     return Relayed(len(rows), kept, len(body) + len(answer), refused)
 
@@ -244,7 +245,7 @@ def _keep_receipts(door: Door, answer: bytes, expected: set[str]) -> tuple[int, 
 def _read_hello(door: Door, client: httpx.Client) -> None:
     """How far this server's clock is ahead of the province's, in seconds: registration asks for it. And whether the
     province is still the one that gave the receipts."""
-    hello = ask(client, "GET", f"{door.standing.upstream_url}/sync/v1/hello").json()
+    hello = ask(client, "GET", url=f"{door.standing.upstream_url}/sync/v1/hello").json()
     now = door.clock.clock.now()
     offset = (now - moment(hello["time"])).total_seconds()
     with door.database.write() as connection:

@@ -31,7 +31,7 @@ NOT_THE_PROVINCE = problem(
 )
 
 
-def ask(client: httpx.Client, method: str, url: str, **options: Any) -> httpx.Response:
+def ask(client: httpx.Client, method: str, *, url: str, **options: Any) -> httpx.Response:
     """One request; raises `upstream_unreachable`, or `upstream_refused` with the province's own code as `reason`."""
     try:
         response = client.request(method, url, **options)
@@ -51,10 +51,10 @@ def ask(client: httpx.Client, method: str, url: str, **options: Any) -> httpx.Re
 def open_session(door: Door, client: httpx.Client) -> dict[str, str]:
     """The headers of a session of this server with the province; keeps the renewed grant where one is given."""
     url, identity = f"{door.standing.upstream_url}/sync/v1", door.identity
-    hello = ask(client, "GET", f"{url}/hello").json()
+    hello = ask(client, "GET", url=f"{url}/hello").json()
     claims = {"dev": identity.dev, "aud": hello["node"], "nonce": hello["nonce"]}
     assertion = sign_compact(identity.key, claims, kid=identity.dev, typ="session")
-    opened = ask(client, "POST", f"{url}/sessions", json={"assertion": assertion}).json()
+    opened = ask(client, "POST", url=f"{url}/sessions", json={"assertion": assertion}).json()
     _keep_grant(door, opened.get("grant"))
     return {"Authorization": f"Bearer {opened['token']}"}
 

@@ -67,6 +67,10 @@ class Two:
     def restored(self, node: TestNode, backup: Database) -> TestNode:
         """The node started again on a backup, its own directory being what it was when it stopped."""
         keep_marks(node.database, Path(node.node.settings.data))
+        return self.restored_unmarked(node, backup)
+
+    def restored_unmarked(self, node: TestNode, backup: Database) -> TestNode:
+        """The same where the directory was not written since the backup."""
         made = Node.open(node.node.settings, database=backup, clock=node.node.clock)
         application = create_app(made)
         again = TestNode(made, application, InProcess(application), node.counter)

@@ -255,9 +255,12 @@ def test_an_answer_made_for_another_server_is_not_taken(two: Two, tmp_path: Path
     two.join(other)
     answer = ask(two)
     with pytest.raises(Problem) as refused:
-        check_answer(other.door, answer.content, answer.headers["Answer-Signature"])
+        check_answer(other.door, answer.content, signature=answer.headers["Answer-Signature"])
     assert refused.value.type.code == "not_the_province"
-    assert check_answer(two.commune.door, answer.content, answer.headers["Answer-Signature"]).entities == 2
+    assert (
+        check_answer(two.commune.door, answer.content, signature=answer.headers["Answer-Signature"]).entities
+        == 2
+    )
 
 
 def test_a_position_beyond_the_counter_is_read_from_the_beginning_again(two: Two) -> None:

@@ -25,7 +25,7 @@ from app.ledger.node import (
     reconcile_identity,
 )
 from app.ledger.relay import relay_all
-from app.ledger.tables import batch, brought
+from app.ledger.tables import batch, brought, fork
 from app.ledger.tables import node as node_table
 from tests.ledger import state
 from tests.ledger.pair import Two
@@ -192,6 +192,38 @@ def test_catching_up_is_shown_and_lasts_until_everything_went_up_and_came_down(t
     two.wire.nodes["province"] = two.province
     two.exchange(restored)
     assert restored.client.get("/v1/status", headers=admin).json()["catching_up"] is False
+
+
+def test_a_restore_nobody_noticed_gives_no_operation_number_twice(two: Two) -> None:
+    commune, desk = two.commune, Desk(two.commune)
+    assert desk.act() == 1
+    two.exchange()
+    backup = two.backup(commune)
+    assert desk.act() == 2
+    two.exchange()
+    home = home_of(commune)
+    Identity.read(home).write(home)
+    unnoticed = two.restored_unmarked(commune, backup)
+    assert unnoticed.door.identity.ep == commune.door.identity.ep
+    two.exchange(unnoticed)
+    desk.node = unnoticed
+    assert desk.act() == 3
+    two.exchange(unnoticed)
+    assert state.rows(unnoticed, *CIVIL) == state.rows(two.province, *CIVIL)
+    assert len(state.rows(unnoticed, "act")) == 3
+    assert counted(unnoticed, fork) == counted(two.province, fork) == 0
+
+
+def test_what_was_brought_shows_when_it_came(two: Two) -> None:
+    commune, tablet = two.commune, two.commune.tablet(QUARTIER)
+    two.exchange()
+    family = household_of(1)
+    two.province.door.accept(*tablet.seal(family), grant=tablet.grant)
+    two.exchange()
+    clerk = commune.officer("clerk")
+    answer = commune.client.get(f"/v1/persons/{family[1]['id']}/history", headers=clerk)
+    assert answer.status_code == 200, answer.text
+    assert '"received_at":"2026-02-02T09:00:00.000Z"' in answer.text
 
 
 # -- noticing it -------------------------------------------------------------------------------------------------
