@@ -179,7 +179,7 @@ def received_at(connection: sa.Connection, dots: Collection[str]) -> dict[str, s
         .where(brought.c.origin.in_(wanted))
         .order_by(brought.c.id)
     )
-    for row in connection.execute(came_down):
-        if (each := named.get((row.origin, row.n))) is not None:
-            found.setdefault(each, row.at)
+    for line in connection.execute(came_down):
+        if (each := named.get((line.origin, line.n))) is not None:
+            found.setdefault(each, line.at)
     return found
