@@ -180,6 +180,6 @@ def received_at(connection: sa.Connection, dots: Collection[str]) -> dict[str, s
         .order_by(brought.c.id)
     )
     for line in connection.execute(came_down):
-        if (each := named.get((line.origin, line.n))) is not None:
-            found.setdefault(each, line.at)
+        if (known := named.get((line.origin, line.n))) is not None:
+            found.setdefault(known, line.at)
     return found
