@@ -42,7 +42,7 @@ def told(views: Mapping[str, View], undone: frozenset[str] = NONE) -> bytes:
     found = {}
     for identity, view in views.items():
         cases = (
-            entity.open_acts("person", identity, view.registers, forked=NONE, undone=undone)
+            entity.open_acts("person", identity, registers=view.registers, forked=NONE, undone=undone)
             if view.shown == identity
             else {}
         )
@@ -107,7 +107,9 @@ def last_merge_wins(history: Sequence[Entered]) -> bytes:
 def test_a_fold_that_keeps_only_the_last_merge_is_seen() -> None:
     two = [said("a1", IDS[0], act="merge", into=IDS[1]), said("b1", IDS[0], act="merge", into=IDS[2])]
     assert last_merge_wins(two) != last_merge_wins(two[::-1])
-    assert told(entity.view("person", fold(two), NONE)) == told(entity.view("person", fold(two[::-1]), NONE))
+    assert told(entity.view("person", fold(two), forked=NONE)) == told(
+        entity.view("person", fold(two[::-1]), forked=NONE)
+    )
 
 
 @given(stories(), st.data())
@@ -116,7 +118,7 @@ def test_any_order_and_any_repetition_give_the_same_views(
     history: list[Entered], data: st.DataObject
 ) -> None:
     order = data.draw(st.permutations(history + data.draw(st.lists(st.sampled_from(history), max_size=4))))
-    views = [entity.view("person", fold(each), NONE) for each in (history, order)]
+    views = [entity.view("person", fold(each), forked=NONE) for each in (history, order)]
     assert told(views[0]) == told(views[1])
 
 
@@ -133,9 +135,9 @@ def test_any_grouping_into_stored_rows_gives_the_same_views_and_loses_no_write(
         own = {each: entity.own_writes(merge.unpack(orjson.loads(row))) for each, row in rows.items()}
         for each in portion:
             merge.add(own.setdefault(each.operation().id, {}), each.writes())
-        views = entity.view("person", own, NONE)
+        views = entity.view("person", own, forked=NONE)
         rows = {each: orjson.dumps(merge.pack(view.registers)) for each, view in views.items()}
-    whole = entity.view("person", fold(history), NONE)
+    whole = entity.view("person", fold(history), forked=NONE)
     assert {each: orjson.loads(row) for each, row in rows.items()} == {
         each: orjson.loads(orjson.dumps(merge.pack(view.registers))) for each, view in whole.items()
     }
@@ -187,7 +189,7 @@ def naive_shown(edges: Sequence[tuple[str, str]], identity: str) -> tuple[str, s
 @given(stories())
 @settings(max_examples=60, deadline=None)
 def test_every_id_is_shown_where_the_rules_say_and_counted_once(history: list[Entered]) -> None:
-    views = entity.view("person", fold(history), NONE)
+    views = entity.view("person", fold(history), forked=NONE)
     edges = naive_edges(history)
     for identity, view in views.items():
         assert view.shown == naive_shown(edges, identity)[0]
@@ -202,10 +204,10 @@ def test_every_id_is_shown_where_the_rules_say_and_counted_once(history: list[En
 def test_hidden_is_what_has_no_live_value_a_standing_void_leaves_out(history: list[Entered]) -> None:
     own = fold(history)
     forked = entity.forked_in(own.values())
-    for identity, view in entity.view("person", own, NONE).items():
+    for identity, view in entity.view("person", own, forked=NONE).items():
         if view.shown != identity:
             continue
-        restored = entity.named(view.registers, "restore", "void") - forked
+        restored = entity.named(view.registers, "restore", key="void") - forked
         voids = [each for each in entity.acts(view.registers, "void") if each.dot not in restored]
         left = [
             write
@@ -220,7 +222,7 @@ def test_hidden_is_what_has_no_live_value_a_standing_void_leaves_out(history: li
             )
         ]
         assert view.hidden == (bool(voids) and not left)
-        cases = entity.open_acts("person", identity, view.registers, forked=NONE, undone=NONE)
+        cases = entity.open_acts("person", identity, registers=view.registers, forked=NONE, undone=NONE)
         assert ("void" in cases) == (bool(voids) and bool(left))
 
 
@@ -232,24 +234,20 @@ def test_with_every_merge_undone_each_id_is_what_it_is_alone(history: list[Enter
     undone = {each.dot for each in history if each.operation().act == "merge"}
     if undone & entity.forked_in(own.values()):
         return
-    views = entity.view("person", own, NONE, undone=undone)
+    views = entity.view("person", own, forked=NONE, undone=undone)
     for identity, view in views.items():
         alone = without.get(identity, {})
         assert view.shown == identity
         assert merge.show("person", view.registers, NONE) == merge.show("person", alone, NONE)
-        assert view.hidden == entity.is_hidden("person", alone, entity.forked_in(own.values()))
+        assert view.hidden == entity.is_hidden("person", alone, forked=entity.forked_in(own.values()))
 
 
 # -- one by one ----------------------------------------------------------------------------------------------------
 
 
 def test_a_merge_writes_with_the_rules_of_a_set() -> None:
-    line = {
-        "act": "merge",
-        "into": IDS[1],
-        "set": {"birth_date": "1987-05-03", "birth_precision": "year", "phone": None},
-    }
-    value = said("a1", IDS[0], **line).writes()[ENTITY].value
+    values = {"birth_date": "1987-05-03", "birth_precision": "year", "phone": None}
+    value = said("a1", IDS[0], act="merge", into=IDS[1], set=values).writes()[ENTITY].value
     assert value["set"] == {
         "birth_date": {"birth_date": "1987", "birth_precision": "year", "birth_words": None}
     }
@@ -261,7 +259,7 @@ def test_values_tell_under_which_id_they_were_written() -> None:
         said("b1", IDS[1], set={"sex": "F"}),
         said("c1", IDS[0], act="merge", into=IDS[1], set={"occupation": "vendeuse"}),
     ]
-    registers = entity.view("person", fold(history), NONE)[IDS[1]].registers
+    registers = entity.view("person", fold(history), forked=NONE)[IDS[1]].registers
     assert {name: [each.under for each in writes] for name, writes in registers.items()} == {
         "phone": [IDS[0]],
         "sex": [None],
@@ -274,28 +272,28 @@ def test_values_tell_under_which_id_they_were_written() -> None:
 def test_an_unmerge_kept_outside_of_the_entity_counts_too() -> None:
     history = [said("a1", IDS[0], act="merge", into="nobody"), said("b1", IDS[0], act="merge", into=IDS[1])]
     undone = frozenset(each.dot for each in history)
-    views = entity.view("person", fold(history), NONE, undone=undone)
+    views = entity.view("person", fold(history), forked=NONE, undone=undone)
     assert views[IDS[0]].shown == IDS[0]
     registers = views[IDS[0]].registers
-    assert entity.open_acts("person", IDS[0], registers, forked=NONE, undone=undone) == {}
-    assert entity.open_acts("person", IDS[0], registers, forked=undone, undone=undone).keys() == {
+    assert entity.open_acts("person", IDS[0], registers=registers, forked=NONE, undone=undone) == {}
+    assert entity.open_acts("person", IDS[0], registers=registers, forked=undone, undone=undone).keys() == {
         "merged_into"
     }
 
 
 @pytest.mark.parametrize("kind", ["device", "task", "act"])
 def test_acts_on_what_servers_make_hide_and_join_nothing(kind: str) -> None:
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"kind": kind, "id": IDS[0], "act": "void", "par": {}},
         {"kind": kind, "id": IDS[0], "act": "merge", "into": IDS[1]},
     ]
     own: Own = {}
-    for n, line in enumerate(map(write_line, lines), 1):
+    for n, line in enumerate([write_line(each) for each in lines], 1):
         digest = hashlib.sha256(line).hexdigest()
         dot = f"{DEVS[0]}:7:{n}"
         said_here = merge.writes_of(
             read_line(line, n), dot=dot, dev=DEVS[0], ep=7, by=None, role="node", line=digest
         )
         merge.add(own.setdefault(IDS[0], {}), said_here)
-    assert entity.view(kind, own, NONE) == {IDS[0]: View(IDS[0], own[IDS[0]], hidden=False)}
-    assert entity.open_acts(kind, IDS[0], own[IDS[0]], forked=NONE, undone=NONE) == {}
+    assert entity.view(kind, own, forked=NONE) == {IDS[0]: View(IDS[0], own[IDS[0]], hidden=False)}
+    assert entity.open_acts(kind, IDS[0], registers=own[IDS[0]], forked=NONE, undone=NONE) == {}

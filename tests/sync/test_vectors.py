@@ -107,7 +107,7 @@ def an_entity_with_acts(case: Case) -> None:
                 operation, dot=each["dot"], dev=dev, ep=ep, by=None, role=each["role"], line=digest
             )
             merge.add(own.setdefault(operation.id, {}), said)
-        views = entity.view(case["kind"], own, NONE)
+        views = entity.view(case["kind"], own, forked=NONE)
         assert views.keys() == case["entities"].keys()
         for identity, due in case["entities"].items():
             assert_row(case["kind"], identity, views[identity], due=due)
@@ -122,7 +122,7 @@ def assert_row(kind: str, identity: str, view: entity.View, *, due: Case) -> Non
     if "set" in due:
         assert canonical(merge.show(kind, view.registers, NONE)) == canonical(due["set"])
     if not view.hidden:
-        cases = entity.open_acts(kind, identity, view.registers, forked=NONE, undone=NONE)
+        cases = entity.open_acts(kind, identity, registers=view.registers, forked=NONE, undone=NONE)
         for name, writes in view.registers.items():
             register = register_of(kind, name)
             if merge.in_conflict(register, writes, NONE):
