@@ -16,7 +16,7 @@ from app.access.permissions import Permission, allow, node_kind
 from app.ledger import enrolment
 from app.ledger.door import Door
 from app.ledger.exchange import Config, Now, Store, TheDoor
-from app.ledger.history import history
+from app.ledger.history import history, standing_values
 from app.ledger.schemas import Conflict, DeviceOut, InvitationIn, InvitationOut, QuarantineOut, StatusOut
 from app.ledger.standing import devices, status
 from app.ledger.tables import conflict, quarantine
@@ -62,7 +62,7 @@ def _conflict(connection: sa.Connection, door: Door, row: Any) -> Conflict:
         connection.execute(sa.select(shape.table).where(shape.table.c.id == row["id"])).mappings().first()
     )
     known = history(connection, shape.kind, dict(stored)) if stored is not None else {}
-    standing = [each for each in known.get(row["register"], []) if each["live"]]
+    standing = standing_values(known, row["register"])
     names = names_of(connection, (each["by"] for each in standing))
     return Conflict.model_validate(
         {

@@ -16,6 +16,8 @@ from sync import entity, merge
 from sync.catalogue import register_of
 from sync.protocol import parse_dot
 
+_ACT_OF = {entity.VOID: "void", entity.MERGED_INTO: "merge"}
+
 
 def registers_of(connection: sa.Connection, kind: str, row: Mapping[str, Any]) -> merge.Registers:
     """The complete set of writes of a stored row, whatever its storage form."""
@@ -81,6 +83,16 @@ def history(connection: sa.Connection, kind: str, row: Mapping[str, Any]) -> dic
             for write in sorted(writes, key=lambda w: (received.get(w.dot) or "", *parse_dot(w.dot), w.line))
         ]
     return found
+
+
+def standing_values(told: Mapping[str, list[dict[str, Any]]], register: str) -> list[dict[str, Any]]:
+    """The values of one open case in an entity's `history`; of the cases `void` and `merged_into` what the acts in
+    force say: true, and the id each merge names."""
+    act = _ACT_OF.get(register)
+    if act is None:
+        return [each for each in told.get(register, []) if each["live"]]
+    acts = [each for each in told.get(merge.ENTITY, []) if each["live"] and each["value"]["act"] == act]
+    return [each | {"value": each["value"].get("into") if act == "merge" else True} for each in acts]
 
 
 def _standing_acts(

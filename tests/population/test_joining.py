@@ -107,7 +107,11 @@ def test_a_clerk_refuses_an_agents_request_to_void_by_a_restore(clerk: Clerk) ->
     clerk.node.push(agent, void)
     found = clerk.get(f"persons/{one['id']}").json()
     assert [each["value"] for each in found["conflicts"]["void"]] == [True]
+    (case,) = clerk.get("conflicts").json()["items"]
+    assert (case["id"], case["register"], case["weight"]) == (one["id"], "void", 1)
+    assert [(each["value"], each["dev"]) for each in case["values"]] == [(True, agent.dev)]
     assert "conflicts" not in act(clerk, f"persons/{one['id']}/restore").json()
+    assert clerk.get("conflicts").json()["items"] == []
 
 
 @pytest.mark.parametrize(
