@@ -38,14 +38,14 @@ def acts(registers: Registers, act: str) -> list[Write]:
     return [each for each in registers.get(ENTITY, ()) if each.value["act"] == act]
 
 
-def named(registers: Registers, act: str, key: str) -> set[str]:
+def named(registers: Registers, act: str, *, key: str) -> set[str]:
     """Return the dots that acts of one name give under `key` of their `par`."""
     return {dot for each in acts(registers, act) for dot in each.value["par"].get(key, ())}
 
 
 def undone_by(registers: Registers) -> set[str]:
     """Return the dots of the merges that unmerges written under this id name; wherever the merges were written."""
-    return named(registers, "unmerge", "merge")
+    return named(registers, "unmerge", key="merge")
 
 
 def survivor_of(into: object, *, loser: str) -> str | None:
@@ -89,7 +89,7 @@ def forked_in(every: Iterable[Registers]) -> set[str]:
 
 def standing_voids(registers: Registers, forked: AbstractSet[str]) -> list[Write]:
     """Return the voids no restore named; a restore of a forked dot undoes nothing."""
-    restored = named(registers, "restore", "void")
+    restored = named(registers, "restore", key="void")
     return [each for each in acts(registers, "void") if each.dot not in restored or each.dot in forked]
 
 
@@ -99,7 +99,7 @@ def _covers(void: Write, name: str, write: Write) -> bool:
     return own and write.dot in void.value["par"].get(name, ())
 
 
-def is_hidden(kind: str, registers: Registers, forked: AbstractSet[str]) -> bool:
+def is_hidden(kind: str, registers: Registers, *, forked: AbstractSet[str]) -> bool:
     """Tell whether every live write of the entity is named by a standing void; a forked dot counts as not named."""
     voids = standing_voids(registers, forked)
     if not voids:
@@ -160,8 +160,8 @@ def _union(own: Mapping[str, Registers], ids: Iterable[str], edges: Iterable[Mer
 def view(
     kind: str,
     own: Mapping[str, Registers],
-    forked: AbstractSet[str],
     *,
+    forked: AbstractSet[str],
     undone: AbstractSet[str] = frozenset(),
 ) -> dict[str, View]:
     """Return for every id how it stands, from the writes made under each id itself.
@@ -182,13 +182,13 @@ def view(
         tops = _never_losers(held)
         shown = tops[0] if len(tops) == 1 else min(ids)
         union = _union(own, ids, held, shown)
-        hidden = is_hidden(kind, union, forked)
+        hidden = is_hidden(kind, union, forked=forked)
         for identity in ids:
             registers = union if identity == shown else own.get(identity, {})
             found[identity] = View(shown, registers, hidden)
     for identity, registers in own.items():
         if identity not in found:
-            found[identity] = View(identity, registers, is_hidden(kind, registers, forked))
+            found[identity] = View(identity, registers, is_hidden(kind, registers, forked=forked))
     return found
 
 
@@ -215,8 +215,8 @@ def own_writes(registers: Registers) -> Registers:
 def open_acts(
     kind: str,
     identity: str,
-    registers: Registers,
     *,
+    registers: Registers,
     forked: AbstractSet[str],
     undone: AbstractSet[str],
 ) -> dict[str, list[Write]]:
@@ -230,7 +230,7 @@ def open_acts(
     forked = forked | forked_in([registers])
     found: dict[str, list[Write]] = {}
     voids = standing_voids(registers, forked)
-    if voids and not is_hidden(kind, registers, forked):
+    if voids and not is_hidden(kind, registers, forked=forked):
         found[VOID] = [each._replace(value=True) for each in voids]
     merges = _standing(merges_of(identity, registers), undone | undone_by(registers), forked)
     edges = [each for each in merges if each.survivor is not None]

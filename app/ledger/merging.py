@@ -121,7 +121,7 @@ def stand(touched: Touched, joined: Joined, *, forked: Callable[[], frozenset[st
             concerned[entry.shape.kind][entry.id] = entry
     for kind, entries in concerned.items():
         own = {identity: entry.registers or {} for identity, entry in entries.items()}
-        for identity, view in entity.view(kind, own, forked(), undone=joined.undone).items():
+        for identity, view in entity.view(kind, own, forked=forked(), undone=joined.undone).items():
             _show(entries[identity], view, forked())
 
 

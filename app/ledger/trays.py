@@ -36,7 +36,7 @@ def conflicts_of(
             register = register_of(kind, name)
             if merge.in_conflict(register, writes, forked):
                 found[name] = HEAVY if register.merge in CLOSED_BY_A_PERSON else LIGHT
-    cases = entity.open_acts(kind, entry.id, registers, forked=forked, undone=undone)
+    cases = entity.open_acts(kind, entry.id, registers=registers, forked=forked, undone=undone)
     return found | dict.fromkeys(cases, HEAVY)
 
 

@@ -104,6 +104,7 @@ def _member(ids: Ids, _n: int) -> dict[str, str]:
 
 
 STALE = {"If-Match": '"perimee"'}
+OTHER_RECORD = "7d1c9b3e-52aa-4e0f-8b6d-90c3f1e2a745"
 BOOK = {"office": "CD-KN-017-01", "volume": "1"}
 TREE = {"/v1/persons/{id}": "person", "/v1/households/{id}": "household"}
 
@@ -121,6 +122,13 @@ def _records() -> list[Call]:
             Call(
                 "PATCH", route, "write persons", "412 precondition_failed", ELSEWHERE, path,
                 body={}, headers=STALE,
+            ),
+            *(
+                Call(
+                    "POST", f"{route}/{act}", "write persons", "412 precondition_failed", ELSEWHERE, f"{path}/{act}",
+                    body={"into": OTHER_RECORD} if act == "merge" else None, headers=STALE,
+                )
+                for act in ("void", "restore", "merge", "unmerge")
             ),
         ]  # fmt: skip
     return calls

@@ -87,7 +87,7 @@ class Town:
         if chance.random() < 0.5:
             made["new"] = True
         if chance.random() < 0.1:
-            made["act"] = chance.choice(["void", "resolve", "merge"])
+            made["act"] = "resolve"
         made["set"] = {name: self.value(chance.choice(FIELDS[kind][name])) for name in names}
         if chance.random() < 0.5:
             others = [t.dot(chance.randint(1, 6)) for t in self.tablets[::2]]

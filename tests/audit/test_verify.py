@@ -200,7 +200,6 @@ def test_lines_that_may_not_be_folded_are_kept_aside_cleanly(node: TestNode) -> 
         an_act(),
         {"kind": "person", "id": child, "act": "merge", "into": the_person(operations, 1)},
         {"kind": "person", "id": child, "act": "explode"},
-        {"kind": "person", "id": child, "act": "void", "par": {"nom": [2]}},
         {"kind": "horoscope", "id": str(uuid.uuid4()), "new": True, "set": {"sign": "lion"}},
         write_line(edit("person", child, {"phone": "0999"})),
     )

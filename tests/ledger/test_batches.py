@@ -108,21 +108,17 @@ def test_what_is_beyond_an_agents_role_is_set_aside_and_its_neighbours_count(
 
 
 @pytest.mark.parametrize("role", ["clerk", "agent"])
-def test_acts_that_are_not_folded_yet_are_kept_and_said_to_be_deferred(lasting: TestNode, role: str) -> None:
+def test_who_may_void_may_not_always_merge(lasting: TestNode, role: str) -> None:
     tablet = lasting.tablet(HERE, role=role)
     one = new("person", {"nom": "Mbuyi"})
-    acts: list[dict[str, Any]] = [{"kind": "person", "id": one["id"], "act": "void", "par": {"nom": [1]}}]
-    if role == "clerk":
-        acts += [
-            {"kind": "person", "id": one["id"], "act": "merge", "into": str(uuid.uuid4())},
-            {"kind": "person", "id": one["id"], "act": "unmerge", "par": {"merge": [3]}},
-            {"kind": "person", "id": one["id"], "act": "restore", "par": {"void": [2]}},
-        ]
+    acts: list[dict[str, Any]] = [
+        {"kind": "person", "id": one["id"], "act": "void", "par": {"nom": [1]}},
+        {"kind": "person", "id": one["id"], "act": "restore", "par": {"void": [2]}},
+    ]
     told = lasting.push(tablet, one, *acts)
-    kept = {"status": "deferred", "reason": "act_kept_for_later"}
-    assert told["dispositions"] == {str(n): kept for n in range(2, len(acts) + 2)}
-    assert person_row(lasting, one["id"])["nom"] == "Mbuyi"
-    assert aside(lasting, tablet) == []
+    refused = {"3": {"status": "quarantined", "reason": "beyond_role"}}
+    assert told["dispositions"] == ({} if role == "clerk" else refused)
+    assert person_row(lasting, one["id"])["nom"] == ("Mbuyi" if role == "clerk" else None)
 
 
 # -- strange, but readable: must not stand in the way ------------------------------------------------------------

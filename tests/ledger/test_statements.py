@@ -106,3 +106,29 @@ def test_a_repeated_batch_is_answered_with_next_to_nothing(lasting: TestNode, ag
         lasting.door.accept(data, signature)
     statements = [each for each in statements if not each.startswith("PRAGMA")]
     assert len(statements) <= 4, "\n".join(statements)
+
+
+def test_a_batch_of_merges_and_unmerges_asks_as_often_whatever_it_joins(
+    lasting: TestNode, agent: str
+) -> None:
+    counts: dict[int, list[int]] = {}
+    for pairs in (3, 100):
+        tablet, clerk = lasting.tablet(QUARTIER, officer=agent), lasting.tablet(QUARTIER, role="clerk")
+        family = census(lasting, tablet, 2 * pairs)
+        lasting.push(tablet, *family)
+        homes = [each["id"] for each in family if each["kind"] == "household"]
+        merges = [
+            {"kind": "household", "id": loser, "act": "merge", "into": survivor}
+            for loser, survivor in zip(homes[:pairs], homes[pairs:], strict=True)
+        ]
+        unmerges = [
+            {"kind": "household", "id": each["id"], "act": "unmerge", "par": {"merge": [n]}}
+            for n, each in enumerate(merges, 1)
+        ]
+        for lines in (merges, unmerges):
+            data, signature = clerk.seal(lines)
+            with asked(lasting) as statements:
+                lasting.door.accept(data, signature)
+            counts.setdefault(pairs, []).append(len(statements))
+            assert len(statements) <= MOST + 6, "\n".join(statements)
+    assert counts[100] == counts[3]

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sync import merge, seal
+from sync import entity, merge, seal
 from sync.catalogue import register_of
 from sync.merge import Registers, canonical
 from sync.protocol import Header, Unreadable, parse_dot, read_batch, read_line
@@ -94,6 +94,43 @@ def a_fork(case: Case) -> None:
         assert sorted(each.value for each in standing) == case["standing"]
 
 
+def an_entity_with_acts(case: Case) -> None:
+    orders = permutations(case["operations"]) if len(case["operations"]) < 5 else [case["operations"]] * 2
+    for at, order in enumerate(orders):
+        own: dict[str, Registers] = {}
+        for each in order if at % 2 else reversed(order):
+            dev, ep, n = parse_dot(each["dot"])
+            line = each["line"].encode()
+            operation = read_line(line, n, dev=dev, ep=ep)
+            digest = hashlib.sha256(line).hexdigest()
+            said = merge.writes_of(
+                operation, dot=each["dot"], dev=dev, ep=ep, by=None, role=each["role"], line=digest
+            )
+            merge.add(own.setdefault(operation.id, {}), said)
+        views = entity.view(case["kind"], own, forked=NONE)
+        assert views.keys() == case["entities"].keys()
+        for identity, due in case["entities"].items():
+            assert_row(case["kind"], identity, views[identity], due=due)
+
+
+def assert_row(kind: str, identity: str, view: entity.View, *, due: Case) -> None:
+    assert view.shown == due.get("merged_into", identity)
+    if view.shown != identity:
+        assert due == {"merged_into": view.shown, "set": {}}
+        return
+    assert view.hidden == due.get("void", False)
+    if "set" in due:
+        assert canonical(merge.show(kind, view.registers, NONE)) == canonical(due["set"])
+    if not view.hidden:
+        cases = entity.open_acts(kind, identity, registers=view.registers, forked=NONE, undone=NONE)
+        for name, writes in view.registers.items():
+            register = register_of(kind, name)
+            if merge.in_conflict(register, writes, NONE):
+                cases[name] = merge.live(register, writes, NONE)
+        found = {name: sorted([each.dot, each.value] for each in writes) for name, writes in cases.items()}
+        assert found == due.get("conflict", {})
+
+
 def a_seal(case: Case) -> None:
     public = seal.PublicKey.from_jwk(case["key"])
     payload = bytes.fromhex(case["payload_hex"])
@@ -105,6 +142,7 @@ def a_seal(case: Case) -> None:
 
 
 CHECKS = {
+    "acts.json": an_entity_with_acts,
     "lines_good.json": a_readable_line,
     "lines_bad.json": an_unreadable_line,
     "batches_good.json": a_readable_batch,
