@@ -79,7 +79,7 @@ def live_values(
         register = register_of(kind, name)
         if len(writes) > 1 and merge.in_conflict(register, writes, forked):
             found[name] = merge.live(register, writes, forked)
-    found |= entity.open_acts(kind, identity, registers, forked=forked, undone=undone)
+    found |= entity.open_acts(kind, identity, registers=registers, forked=forked, undone=undone)
     return {
         name: [{"dot": each.dot, "value": each.value, "ev": each.ev, "by": each.by} for each in writes]
         for name, writes in found.items()
