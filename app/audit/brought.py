@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from backports import zstd
 
 from app.audit.chain import SCALE, Chains, holds
-from app.audit.refold import FOLDED, Told, refused
+from app.audit.refold import Told, refused
 from app.audit.report import Findings
 from app.audit.trust import Trust
 from app.ledger.tables import brought, brought_answer
@@ -44,7 +44,7 @@ class Bringings:
                 elif (told.dot, told.raw, told.role, told.by, line.batch) not in said:
                     text = "n'est pas dans la réponse signée de la province"
                     self._findings.add("brought", f"opération rapportée {told.dot} : {text}")
-                elif told.operation.act in FOLDED and refused(told.operation, told.role) is None:
+                elif refused(told.operation, told.role) is None:
                     yield told
 
     def at(self, origin: int, n: int) -> list[Told]:

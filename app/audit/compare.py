@@ -13,12 +13,20 @@ import sqlalchemy as sa
 
 from app.audit import refold
 from app.audit.figures import Recount
-from app.audit.refold import Registers, Told
+from app.audit.joined import Joined, concerned, undone_in
+from app.audit.refold import WRITES, Registers, Told
 from app.audit.report import Findings, said
 from app.audit.shapes import (
+    AREA,
+    DOUBTFUL,
     EXTRA,
+    MERGED,
+    ORIGIN,
     OTHER,
+    REGISTERS,
     TABLES,
+    VOIDED,
+    N,
     Shape,
     Values,
     due_area,
@@ -34,7 +42,6 @@ from app.audit.trust import Trust
 
 WINDOW = 4000
 CHUNK = 1000
-ORIGIN, N, AREA, SEQ, REV, REGISTERS, DOUBTFUL = range(1, 8)
 Row = sa.Row[Any]
 OpenCase = tuple[str, str, str]
 Find = Callable[[int, int], Iterable[Told]]
@@ -108,7 +115,7 @@ class Comparison:
                     self.confirmed[shape.kind] += 1
                     values = refold.fields_of(told.operation.kind, refold.written(told.operation))
                     clean = self._compare(shape, row, values, [told])
-                    self._count(told.operation.kind, row, clean)
+                    self.count(told.operation.kind, row, clean)
         self._window.clear()
         self._waiting = 0
 
@@ -127,7 +134,9 @@ class Comparison:
     @staticmethod
     def _is_sole(row: Row, told: Told) -> bool:
         """Whether the row says it is exactly this operation."""
-        if row[ORIGIN] != told.origin or row[N] != told.n:
+        if row[ORIGIN] != told.origin or row[N] != told.n or told.operation.act not in WRITES:
+            return False
+        if row[VOIDED] or row[MERGED] is not None:
             return False
         if row[REGISTERS] is None:
             return True
@@ -147,35 +156,40 @@ class Comparison:
     ) -> Values:
         """Compare columns and area of a row, give its clean values; its area goes by `final` where those are others."""
         kind = tolds[0].operation.kind
+        clean = self.compare_values(shape, kind, row, values)
+        if shape.numbered:
+            self._check_number(row, clean, tolds[0].batch)
+        self.check_area(kind, row, clean if final is None else final, tolds)
+        return clean
+
+    def compare_values(self, shape: Shape, kind: str, row: Row, values: Mapping[str, Any]) -> Values:
+        """Compare the columns of a row with what it must show; gives its clean values."""
         clean, extra = shape.split(values)
         cells = shape.cells(clean)
         if row[shape.body] != cells:
             self._differs(shape, kind, row, cells)
         if not same_extra(row[EXTRA], extra):
             text = said(orjson.dumps(extra).decode() if extra else None)
-            self._row(
-                kind, row, f"extra vaut {said(row[EXTRA])} dans la table, {text} d'après les opérations"
-            )
+            self.say(kind, row, f"extra vaut {said(row[EXTRA])} dans la table, {text} d'après les opérations")
         if row[DOUBTFUL] != (doubtful := shape.names_doubtful(extra)):
             text = f"{said(row[DOUBTFUL])} dans la table, {said(doubtful)} d'après les opérations"
-            self._row(kind, row, f"doubtful vaut {text}")
-        if shape.numbered:
-            self._check_number(row, clean, tolds[0].batch)
-        self._check_area(kind, row, clean if final is None else final, tolds)
+            self.say(kind, row, f"doubtful vaut {text}")
         return clean
 
-    def _count(self, kind: str, row: Row, clean: Values) -> None:
+    def count(self, kind: str, row: Row, clean: Values) -> None:
+        """Count one entity for the rollups."""
         self.recount.add(kind, clean, area=self.areas.get(row[AREA], ""))
 
     def _differs(self, shape: Shape, kind: str, row: Row, cells: tuple[Any, ...]) -> None:
         names = (*shape.fields, *shape.derived)
         for name, held, due in zip(names, row[shape.body], cells, strict=True):
             if held != due:
-                self._row(
+                self.say(
                     kind, row, f"{name} vaut {said(held)} dans la table, {said(due)} d'après les opérations"
                 )
 
-    def _row(self, kind: str, row: Row, text: str, *, of: str = "row") -> None:
+    def say(self, kind: str, row: Row, text: str, *, of: str = "row") -> None:
+        """Note a difference of one row."""
         self.findings.add(of, f"{kind} {row[0]} : {text}")
 
     def _check_number(self, row: Row, clean: Values, batch: int) -> None:
@@ -183,13 +197,13 @@ class Comparison:
         if row[-1] is None and due is not None:
             self.yielded.append((str(row[0]), due, batch))
         elif row[-1] != due:
-            self._row(
+            self.say(
                 "act",
                 row,
                 f"number_key vaut {said(row[-1])} dans la table, {said(due)} d'après les opérations",
             )
 
-    def _check_area(self, kind: str, row: Row, clean: Values, tolds: list[Told]) -> None:
+    def check_area(self, kind: str, row: Row, clean: Values, tolds: list[Told]) -> None:
         """A person's or visit's area that is its household's is compared in app.audit.sweep, all at once."""
         held = self.areas.get(row[AREA], f"inconnue ({row[AREA]})")
         due = due_area(kind, clean)
@@ -199,7 +213,7 @@ class Comparison:
             return
         due = self._home(kind, tolds) if due is None else due
         if held != due:
-            self._row(kind, row, f"zone {held} dans la table, {due} d'après les opérations", of="area")
+            self.say(kind, row, f"zone {held} dans la table, {due} d'après les opérations", of="area")
 
     def _home(self, kind: str, tolds: list[Told]) -> str:
         """Where an entity without a place lies: the commune of the least of the devices that wrote values of it."""
@@ -219,24 +233,39 @@ class Comparison:
     def finish(self, forked: Collection[str], find: Find) -> None:
         """Compare the entities written several times; `find(origin, n)` reads the operations of one number again."""
         self.flush()
-        for kind, kept in self.kept.items():
+        acted = concerned(tolds for kept in self.kept.values() for tolds in kept.values())
+        for kind, ids in acted.items():
             shape = self.shape(kind)
+            for identity in ids:
+                self.kept[shape.kind].setdefault(shape.key(identity, kind), ids[identity])
+        joined = Joined(self, forked=forked, undone=undone_in(acted))
+        for name, kept in self.kept.items():
+            shape = self.shape(name)
+            rows: dict[str, dict[str, Row]] = {kind: {} for kind in acted if self.shape(kind) is shape}
             for key, row, tolds in self._kept_rows(shape, kept):
+                identity, _, other = key.partition(" ")
+                kind = tolds[0].operation.kind if tolds else other or name
                 if row is None:
-                    self.missing[kind] += 1
-                    first = tolds[0].operation
+                    self.missing[name] += 1
                     text = "manque dans la table, l'opération est là"
-                    self.findings.add("row", f"{first.kind} {first.id} : {text} ({tolds[0].dot})")
+                    dots = "".join(f" ({told.dot})" for told in tolds[:1])
+                    self.findings.add("row", f"{kind} {identity} : {text}{dots}")
                     continue
                 found = self._passed(shape, key, row, tolds, find)
-                self._compare_kept(shape, row, tolds, found, forked)
+                if identity in acted.get(kind, ()):
+                    acted[kind][identity] = [*found, *tolds]
+                    rows[kind][identity] = row
+                else:
+                    self._compare_kept(shape, row, tolds, found, forked)
+            for kind, held in rows.items():
+                joined.compare(shape, kind, held, acted[kind])
 
     def _kept_rows(
         self, shape: Shape, kept: Mapping[str, list[Told]]
     ) -> Iterator[tuple[str, Row | None, list[Told]]]:
         pairs = iter(kept.items())
         while chunk := list(islice(pairs, CHUNK)):
-            rows = self._rows(shape, [tolds[0].operation.id for _, tolds in chunk])
+            rows = self._rows(shape, [key.partition(" ")[0] for key, _ in chunk])
             yield from ((key, rows.get(key), tolds) for key, tolds in chunk)
 
     def _passed(self, shape: Shape, key: str, row: Row, tolds: list[Told], find: Find) -> list[Told]:
@@ -255,11 +284,9 @@ class Comparison:
         kind, identity = first.operation.kind, first.operation.id
         registers = refold.gather(tolds)
         if (row[ORIGIN], row[N]) != (first.origin, first.n):
-            self._row(
-                kind, row, f"la table nomme une autre première opération que {first.dot}", of="register"
-            )
+            self.say(kind, row, f"la table nomme une autre première opération que {first.dot}", of="register")
         if row[REGISTERS] is not None or len({(told.dot, told.raw) for told in tolds}) > 1:
-            self._compare_registers(kind, row, registers)
+            self.compare_registers(kind, row, registers)
         values = refold.shown(kind, registers, forked=forked)
         final: Values | None = None
         if shape.numbered:
@@ -269,15 +296,18 @@ class Comparison:
             values = refold.shown(kind, start, forked=forked)
         clean = self._compare(shape, row, values, tolds, final=final)
         if not passed:
-            self._count(kind, row, clean)
+            self.count(kind, row, clean)
         for name, weight in refold.open_registers(kind, registers, forked=forked).items():
             self.open_cases[short(kind), identity, short(name)] = weight
 
-    def _compare_registers(self, kind: str, row: Row, registers: Registers) -> None:
+    def compare_registers(self, kind: str, row: Row, registers: Registers) -> None:
+        """Compare the writes a row keeps with those of the operations."""
         due = refold.packed(registers)
         if row[REGISTERS] == due:
             return
         held, wanted = object_of(row[REGISTERS]), orjson.loads(due)
+        if held == wanted:
+            return
         for name in sorted(held.keys() | wanted.keys()):
             if held.get(name) != wanted.get(name):
                 here, there = (
@@ -286,6 +316,6 @@ class Comparison:
                 text = f"registre {name} : {here} écritures dans la table, {there} d'après les opérations"
                 if here == there:
                     text = f"registre {name} : une écriture n'est pas celle des opérations"
-                self._row(kind, row, text, of="register")
+                self.say(kind, row, text, of="register")
                 return
-        self._row(kind, row, "registers n'a pas la forme attendue", of="register")
+        self.say(kind, row, "registers n'a pas la forme attendue", of="register")

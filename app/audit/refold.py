@@ -1,5 +1,5 @@
 """A second fold, written from the protocol alone (sections 3, 6 and 9) and slowly, so that it can contradict the first.
-Pure: operations in, registers, shown values and conflicts out. Acts other than set and resolve are not folded yet."""
+Pure: operations in, registers, shown values and conflicts out. Acts on whole entities: app.audit.standing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from sync.protocol import ACTS, Operation
 EVIDENCE = ("act", "document", "declared", "estimated")
 AGENT_KINDS = frozenset({"household", "person", "visit", "birth"})
 AGENT_ACTS = frozenset({"set", "void"})
-FOLDED = frozenset({"set", "resolve"})
+ENTITY = ""
+WRITES = frozenset({"set", "resolve"})
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
 
 
@@ -42,7 +43,8 @@ class Told(NamedTuple):
 
 
 class Write(NamedTuple):
-    """One value written to one register, in the order of the storage form."""
+    """One value written to one register, in the order of the storage form; `under` is the id it was written under where
+    that is not the one its entity is shown under."""
 
     dot: str
     value: Any
@@ -52,6 +54,7 @@ class Write(NamedTuple):
     role: str
     par: tuple[str, ...]
     line: str
+    under: str | None = None
 
 
 Registers = dict[str, list[Write]]
@@ -108,24 +111,26 @@ def written(operation: Operation, answered: Collection[str] = ()) -> dict[str, A
 
 
 def writes_of(told: Told) -> dict[str, Write]:
-    """Register → the write of one operation."""
+    """Register → the write of one operation; an act on the whole entity is one write under `ENTITY`."""
     operation = told.operation
     named = _named(operation)
     line = hashlib.sha256(told.raw).hexdigest()
     by = told.by if operation.by is None else operation.by
     own = f"{told.dev}:{told.ep}:"
+    par = {
+        name: sorted({d if isinstance(d, str) else f"{own}{d}" for d in dots}) for name, dots in named.items()
+    }
+    values = written(operation, named)
+    if operation.act not in WRITES:
+        act: dict[str, Any] = {"act": operation.act, "par": par}
+        if operation.act == "merge":
+            act |= {"into": operation.into, "set": values}
+        values, par = {ENTITY: act}, {}
     return {
         name: Write(
-            told.dot,
-            value,
-            operation.ev,
-            by,
-            operation.at,
-            told.role,
-            tuple(sorted({d if isinstance(d, str) else f"{own}{d}" for d in named.get(name, ())})),
-            line,
+            told.dot, value, operation.ev, by, operation.at, told.role, tuple(par.get(name, ())), line
         )
-        for name, value in written(operation, named).items()
+        for name, value in values.items()
     }
 
 
@@ -153,7 +158,10 @@ def order(write: Write) -> tuple[tuple[str, int, int], str]:
 def packed(registers: Mapping[str, Sequence[Write]]) -> str:
     """The text a row's `registers` column must hold."""
     return orjson.dumps(
-        {name: [list(each) for each in writes] for name, writes in registers.items()}
+        {
+            name: [list(each if each.under is not None else each[:-1]) for each in writes]
+            for name, writes in registers.items()
+        }
     ).decode()
 
 
@@ -297,7 +305,11 @@ def shown(kind: str, registers: Registers, *, forked: Collection[str]) -> dict[s
     """Field → provisional value of an entity."""
     return fields_of(
         kind,
-        {name: shown_write(register_of(kind, name), w, forked=forked).value for name, w in registers.items()},
+        {
+            name: shown_write(register_of(kind, name), writes, forked=forked).value
+            for name, writes in registers.items()
+            if name != ENTITY
+        },
     )
 
 
@@ -306,6 +318,6 @@ def open_registers(kind: str, registers: Registers, *, forked: Collection[str]) 
     found: dict[str, int] = {}
     for name, writes in registers.items():
         register = register_of(kind, name)
-        if len(writes) > 1 and is_open(register, writes, forked=forked):
+        if len(writes) > 1 and name != ENTITY and is_open(register, writes, forked=forked):
             found[name] = int(register.merge in ("decide", "fact"))
     return found

@@ -27,9 +27,8 @@ TABLES = {
     "question": "question",
 }
 OTHER = "other"
-SYSTEM = ("origin", "n", "area", "seq", "rev", "registers", "doubtful")
-STANDING = ("void", "merged_into")
-EXTRA = 1 + len(SYSTEM)
+SYSTEM = ("origin", "n", "area", "seq", "rev", "registers", "doubtful", "void", "merged_into")
+ORIGIN, N, AREA, SEQ, REV, REGISTERS, DOUBTFUL, VOIDED, MERGED, EXTRA = range(1, 2 + len(SYSTEM))
 CIVIL = frozenset({"birth", "act", "link", "task"})
 REFERENCE = frozenset({"device", "clock"})
 NUMBER_KEY = "number_key"
@@ -75,7 +74,7 @@ class Shape:
         self.derived = SLOT_COLUMNS if self.names_searched else ()
         last = (NUMBER_KEY,) if self.numbered else ("kind",) if self.is_other else ()
         self.order = ("id", *SYSTEM, "extra", *self.fields, *self.derived, *last)
-        if unplaced := set(columns) - {*self.order, *STANDING}:
+        if unplaced := set(columns) - {*self.order}:
             raise ValueError(f"{table.name}: columns the audit does not know: {sorted(unplaced)}")
         self.body = slice(EXTRA + 1, EXTRA + 1 + len(self.fields) + len(self.derived))
 

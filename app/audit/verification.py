@@ -13,7 +13,7 @@ from app.audit.brought import Bringings
 from app.audit.chain import SCALE, Chains, Seals, Stored, batches, batches_of
 from app.audit.compare import Comparison, make_shapes
 from app.audit.figures import Recount
-from app.audit.refold import FOLDED, Told, refused
+from app.audit.refold import Told, refused
 from app.audit.report import Findings, Report
 from app.audit.report import Told as Progress
 from app.audit.trust import Trust
@@ -106,7 +106,7 @@ class Audit:
         return False
 
     def _sorted(self, stored: Stored) -> Iterator[tuple[int, bytes, str | None, Told | None]]:
-        """(n, line, why it is set aside, the operation to fold) of each line; neither for acts only kept so far."""
+        """(n, line, why it is set aside, the operation to fold) of each line."""
         readable = stored.readable
         if readable is None or stored.origin is None:
             return
@@ -119,8 +119,6 @@ class Audit:
                 yield line.n, line.raw, line.reason, None
             elif (reason := refused(operation, role)) is not None:
                 yield line.n, line.raw, reason, None
-            elif operation.act not in FOLDED:
-                yield line.n, line.raw, None, None
             else:
                 told = Told(
                     stored.id * SCALE,

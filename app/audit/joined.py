@@ -1,0 +1,119 @@
+"""The rows of entities that acts concern: voided, merged, parted again. Compared together at the end of the audit: what
+one row shows depends on the writes of others."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from app.audit import refold
+from app.audit.refold import ENTITY, WRITES, Registers, Told
+from app.audit.report import said
+from app.audit.shapes import AREA, MERGED, VOIDED, Shape, due_area, short
+from app.audit.standing import Standing, merges, stand, unmerged
+
+if TYPE_CHECKING:
+    from app.audit.compare import Comparison
+
+Row = sa.Row[Any]
+# What is known of one kind: id → operations written under it (none where a merge only names it).
+Concerned = dict[str, dict[str, list[Told]]]
+
+
+def concerned(tolds: Iterable[list[Told]]) -> Concerned:
+    """Kind → the ids that some act is about, or names as the survivor of a merge."""
+    every = [each for each in tolds if any(told.operation.act not in WRITES for told in each)]
+    found: Concerned = defaultdict(dict)
+    for each in every:
+        found[each[0].operation.kind][each[0].operation.id] = each
+    for ids in found.values():
+        for identity, own in list(ids.items()):
+            for _, survivor, _ in merges(identity, refold.gather(own)):
+                if survivor is not None:
+                    ids.setdefault(survivor, [])
+    return found
+
+
+class Joined:
+    """The comparison of such rows; `undone` are the dots of all merges that unmerges name."""
+
+    def __init__(self, comparison: Comparison, *, forked: Collection[str], undone: Collection[str]) -> None:
+        self._comparison = comparison
+        self._forked = forked
+        self._undone = undone
+
+    def compare(
+        self, shape: Shape, kind: str, rows: Mapping[str, Row], known: Mapping[str, list[Told]]
+    ) -> None:
+        """Compare the rows of one kind: `known` are the operations of each id, `rows` the stored rows by id."""
+        own = {identity: refold.gather(tolds) for identity, tolds in known.items()}
+        for registers in own.values():
+            # The mark of a row that acts concern: with nothing else in it, it counts for nothing.
+            registers.setdefault(ENTITY, [])
+        standing = stand(kind, own, undone=self._undone, forked=self._forked)
+        together: dict[str, list[Told]] = defaultdict(list)
+        for identity, tolds in known.items():
+            together[standing[identity].shown] += tolds
+        for identity, row in rows.items():
+            self._row(shape, kind, row, standing[identity], rows=rows, together=together[identity])
+
+    def _row(
+        self,
+        shape: Shape,
+        kind: str,
+        row: Row,
+        stands: Standing,
+        *,
+        rows: Mapping[str, Row],
+        together: list[Told],
+    ) -> None:
+        comparison, identity = self._comparison, str(row[0])
+        registers = dict(sorted(stands.registers.items()))
+        comparison.compare_registers(kind, row, registers)
+        away = stands.hidden or stands.shown != identity
+        self._column(kind, row, "void", row[VOIDED] or None, stands.hidden or None)
+        self._column(
+            kind, row, "merged_into", row[MERGED], stands.shown if stands.shown != identity else None
+        )
+        values = refold.shown(kind, registers, forked=self._forked)
+        clean = comparison.compare_values(shape, kind, row, {} if away else values)
+        if stands.shown != identity:
+            shown = rows.get(stands.shown)
+            if shown is not None and shown[AREA] != row[AREA]:
+                comparison.say(
+                    kind, row, "ne se trouve pas dans la zone de l'entité qui la montre", of="area"
+                )
+            return
+        if stands.hidden:
+            self._hidden_area(shape, kind, row, values)
+            return
+        if registers.keys() != {ENTITY}:
+            comparison.count(kind, row, clean)
+            comparison.check_area(kind, row, clean, together)
+        cases = refold.open_registers(kind, registers, forked=self._forked) | dict.fromkeys(stands.cases, 1)
+        for name, weight in cases.items():
+            comparison.open_cases[short(kind), identity, short(name)] = weight
+
+    def _hidden_area(self, shape: Shape, kind: str, row: Row, values: dict[str, Any]) -> None:
+        """A hidden entity lies where its values put it; where it followed a household, that is not looked at."""
+        due = due_area(kind, shape.split(values)[0])
+        held = self._comparison.areas.get(row[AREA])
+        if due is not None and held != due:
+            text = f"zone {held} dans la table, {due} d'après les opérations"
+            self._comparison.say(kind, row, text, of="area")
+
+    def _column(self, kind: str, row: Row, name: str, held: object, due: object) -> None:
+        if held != due:
+            text = f"{name} vaut {said(held)} dans la table, {said(due)} d'après les opérations"
+            self._comparison.say(kind, row, text)
+
+
+def undone_in(known: Concerned) -> set[str]:
+    """The dots of merges that the unmerges of all kinds name."""
+    every: list[Registers] = [
+        refold.gather(tolds) for ids in known.values() for tolds in ids.values() if tolds
+    ]
+    return unmerged(every)
