@@ -87,12 +87,15 @@ class Town:
         if chance.random() < 0.5:
             made["new"] = True
         if chance.random() < 0.1:
-            made["act"] = "resolve"
+            made["act"] = chance.choice(["void", "restore", "resolve", "merge", "merge", "unmerge"])
+        if made.get("act") == "merge":
+            made["into"] = chance.choice([*self.ids[kind], self.identity(), made["id"], None])
         made["set"] = {name: self.value(chance.choice(FIELDS[kind][name])) for name in names}
         if chance.random() < 0.5:
             others = [t.dot(chance.randint(1, 6)) for t in self.tablets[::2]]
             own = [chance.randint(1, n - 1)] if n > 1 else []
-            made["par"] = {name: chance.sample([*others, *own], 1) for name in names if chance.random() < 0.6}
+            named = [*names, {"restore": "void", "unmerge": "merge"}.get(made.get("act", ""), "nom")]
+            made["par"] = {name: chance.sample([*others, *own], 1) for name in named if chance.random() < 0.6}
         if chance.random() < 0.2:
             made["ev"] = chance.choice(["act", "document", "estimated"])
         return made
