@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import gc
 import json
 import logging
 import socket
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -20,11 +23,32 @@ from app.main import Node, create_app
 from app.settings import write_durably
 
 ADDRESS = "serving.json"
+LOCK = "serving.lock"
 KEEP_ALIVE_SECONDS = 75
 
 
 class CannotListen(RuntimeError):
     """The server cannot have the address it was told to serve on; the message (French) says why."""
+
+
+class AlreadyServing(RuntimeError):
+    """Another process serves this folder, or rewrites it whole; the message (French) says what to do."""
+
+
+@contextmanager
+def alone(data: Path) -> Iterator[None]:
+    """Hold the folder for this process: serving, restoring and rebuilding exclude one another. Raises AlreadyServing.
+
+    The lock is the kernel's: it ends with the process, however that ends.
+    """
+    with (data / LOCK).open("a", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise AlreadyServing(
+                f"Un serveur tourne déjà sur {data} (ou une restauration, une reconstruction) : arrêtez-le d'abord."
+            ) from error
+        yield
 
 
 def address(data: Path) -> str:
