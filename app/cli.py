@@ -21,6 +21,7 @@ from app import serving
 from app.access import officers
 from app.clock import Clock
 from app.database import Database, NotDurable
+from app.doctor import doctor
 from app.errors import Problem
 from app.keeping_safe import commands as keeping
 from app.ledger.enrolment import invite
@@ -47,6 +48,7 @@ officer_cli = typer.Typer(no_args_is_help=True, help="Officiers : ajouter, liste
 device_cli = typer.Typer(no_args_is_help=True, help="Appareils : inviter, lister.")
 upstream_cli = typer.Typer(no_args_is_help=True, help="Rattachement de la commune à la province.")
 keeping.register(cli)
+cli.command()(doctor)
 cli.add_typer(officer_cli, name="officer")
 cli.add_typer(device_cli, name="device")
 cli.add_typer(upstream_cli, name="upstream")

@@ -1,4 +1,4 @@
-"""What every operator's command begins and ends with: a node's folder opened, an answer printed, a refusal in French."""
+"""What every operator's command begins and ends with: a node's folder opened, an answer printed, a refusal told."""
 
 from __future__ import annotations
 

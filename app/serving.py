@@ -21,6 +21,7 @@ from app.ledger.node import at_work
 from app.ledger.relay import Relay
 from app.main import Node, create_app
 from app.settings import write_durably
+from app.web.deadlines import HEADER_SECONDS, PatientProtocol
 
 ADDRESS = "serving.json"
 LOCK = "serving.lock"
@@ -80,6 +81,7 @@ def run(
         port=port,
         log_level=node.settings.log_level.lower(),
         access_log=False,
+        http=_protocol(node.settings.request_seconds),
         ssl_certfile=tls_cert,
         ssl_keyfile=tls_key,
         proxy_headers=behind_proxy,
@@ -95,6 +97,15 @@ def run(
         return
     if not server.started:
         sys.exit(1)
+
+
+def _protocol(request_seconds: float) -> type[PatientProtocol]:
+    """The HTTP protocol whose header deadline fits the node's request deadline."""
+
+    class Protocol(PatientProtocol):
+        header_seconds = min(HEADER_SECONDS, request_seconds)
+
+    return Protocol
 
 
 def listen(host: str, port: int) -> socket.socket:

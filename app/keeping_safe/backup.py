@@ -77,10 +77,15 @@ def back_up(database: Database, data: Path, *, to: Path, clock: Clock, told: Tol
         if beside is not None:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
-    remembered = {"at": now, "file": str(target.resolve()), "sha256": sha256, "batches": high}
-    remembered |= {"bytes": target.stat().st_size, "rows": total // 2}
-    write_durably(data / REMEMBERED, json.dumps(remembered, indent=2).encode() + b"\n")
-    return remembered
+    return remember(data, target, at=now, sha256=sha256, batches=high, rows=total // 2)
+
+
+def remember(data: Path, file: Path, *, at: str, sha256: str, batches: int, rows: int) -> dict[str, Any]:
+    """Note in DIR/backup.json that `file` holds this node as it was at `at`, up to the batch numbered `batches`."""
+    told = {"at": at, "file": str(file.resolve()), "sha256": sha256, "batches": batches}
+    told |= {"bytes": file.stat().st_size, "rows": rows}
+    write_durably(data / REMEMBERED, json.dumps(told, indent=2).encode() + b"\n")
+    return told
 
 
 def last_backup(data: Path) -> dict[str, Any] | None:
@@ -112,7 +117,9 @@ def _manifest(connection: sa.Connection, data: Path, *, at: str) -> Manifest:
     columns = ("dev", "kind", "commune", "demo", "created_at")
     row = connection.execute(sa.select(*(node.c[name] for name in columns))).mappings().one()
     revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one()
-    tables = {str(table.name): [str(c.name) for c in table.columns] for table in migrations.metadata().sorted_tables}
+    tables = {
+        str(table.name): [str(c.name) for c in table.columns] for table in migrations.metadata().sorted_tables
+    }
     files = {name: (data / name).read_text(encoding="utf-8") for name in FILES if (data / name).exists()}
     return Manifest(
         format=FORMAT,

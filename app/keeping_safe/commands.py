@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +12,10 @@ import typer
 from app import serving
 from app.clock import Clock
 from app.keeping_safe import backup as backing
+from app.keeping_safe import rebuild as rebuilding
 from app.keeping_safe import restore as restoring
 from app.keeping_safe.recovery import make_recovery_key, read_private
-from app.opening import AsJson, Data, opened_database, out, print_json, settings_of
+from app.opening import AsJson, Data, opened, opened_database, out, print_json, settings_of
 from app.progress import Progress
 from sync.answers import counted
 
@@ -23,6 +25,7 @@ def register(cli: typer.Typer) -> None:
     cli.command("recovery-key")(recovery_key)
     cli.command("backup")(backup)
     cli.command("restore")(restore)
+    cli.command("rebuild")(rebuild)
 
 
 def _passphrase() -> str:
@@ -35,7 +38,9 @@ def _passphrase() -> str:
 def recovery_key(
     data: Data,
     to: Annotated[Path, typer.Option("--to", help="Fichier de la clé, sur une clé USB ; à imprimer aussi.")],
-    replace: Annotated[bool, typer.Option("--replace", help="Une autre clé pour les sauvegardes à venir.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Une autre clé pour les sauvegardes à venir.")
+    ] = False,
 ) -> None:
     """Faire la clé de secours qui seule ouvre les sauvegardes ; la phrase de passe se tape sur l'entrée."""
     settings_of(data)
@@ -46,7 +51,9 @@ def recovery_key(
 
 def backup(
     data: Data,
-    to: Annotated[Path, typer.Option("--to", help="Fichier, ou dossier où la sauvegarde reçoit un nom daté.")],
+    to: Annotated[
+        Path, typer.Option("--to", help="Fichier, ou dossier où la sauvegarde reçoit un nom daté.")
+    ],
     keep: Annotated[
         int | None, typer.Option(min=1, help="Garder tant de sauvegardes de ce nœud dans le dossier.")
     ] = None,
@@ -115,3 +122,26 @@ def _leave_nothing(data: Path) -> None:
     restoring.forget(data)
     if not any(data.iterdir()):
         data.rmdir()
+
+
+def rebuild(data: Data, as_json: AsJson = False) -> None:
+    """Refaire les registres à partir des lots signés, serveur arrêté ; les lots, reçus et comptes restent."""
+    settings_of(data)
+    with (
+        serving.alone(data),
+        opened(data) as node,
+        Progress("Reconstruction", None, unit="opérations") as progress,
+    ):
+        done = rebuilding.rebuild(node, told=progress.at_of)
+    if as_json:
+        print_json(asdict(done))
+        return
+    batches, operations = (
+        counted(done.batches, "lot", many="lots"),
+        counted(done.operations, "opération", many="opérations"),
+    )
+    out.print(f"Registres refaits à partir de {batches} ({operations}).", soft_wrap=True)
+    for each in done.differences:
+        out.print(f"Autre qu'avant : {each}", soft_wrap=True)
+    if not done.differences:
+        out.print("Identiques à avant.", soft_wrap=True)

@@ -98,7 +98,9 @@ def read_records(take: Callable[[int], bytes]) -> Iterator[Record]:
         except msgspec.DecodeError as error:
             raise BACKUP_DAMAGED() from error
         if isinstance(record, Manifest) and record.format != FORMAT:
-            raise BACKUP_DAMAGED(f"Format {record.format} inconnu de ce programme : installez-en un plus récent.")
+            raise BACKUP_DAMAGED(
+                f"Format {record.format} inconnu de ce programme : installez-en un plus récent."
+            )
         yield record
     if take(1):
         raise BACKUP_DAMAGED("Des données suivent la fin de la sauvegarde.")
@@ -112,8 +114,10 @@ def check_end(end: End, tallies: Mapping[str, Tally]) -> None:
         raise BACKUP_DAMAGED(f"La table {name} n'a pas les lignes annoncées.")
 
 
-def encoded_rows(connection: sa.Connection, table: str, *, columns: Sequence[str]) -> Iterator[bytes]:
-    """Every row of a table as it stands in a backup, the same bytes from both engines."""
+def encoded_rows(
+    connection: sa.Connection, table: str, *, columns: Sequence[str], but: str | None = None
+) -> Iterator[bytes]:
+    """Every row of a table as it stands in a backup, the same bytes from both engines; `but`: SQL of rows left out."""
     types = {str(c["name"]): c["type"] for c in sa.inspect(connection).get_columns(table)}
     postgresql = connection.dialect.name == "postgresql"
 
@@ -123,16 +127,19 @@ def encoded_rows(connection: sa.Connection, table: str, *, columns: Sequence[str
         return f'CAST("{name}" AS integer)' if whole else f'"{name}"'
 
     blobs = any(isinstance(types[name], sa.LargeBinary | sa.BLOB) for name in columns)
-    query = sa.text(f'SELECT {", ".join(map(told, columns))} FROM "{table}"')  # noqa: S608 - declared names
+    where = f" WHERE NOT ({but})" if but else ""
+    query = sa.text(f'SELECT {", ".join(map(told, columns))} FROM "{table}"{where}')  # noqa: S608 - declared names
     options = {"yield_per": BLOBS_AT_ONCE if blobs else ROWS_AT_ONCE}
     for row in connection.execute(query, execution_options=options):
         yield _encoder.encode(tuple(row))
 
 
-def tally_of(connection: sa.Connection, table: str, *, columns: Sequence[str]) -> Counted:
-    """What a table holds, counted as in a backup."""
+def tally_of(
+    connection: sa.Connection, table: str, *, columns: Sequence[str], but: str | None = None
+) -> Counted:
+    """What a table holds, counted as in a backup; `but`: SQL of rows left out."""
     tally = Tally()
-    for row in encoded_rows(connection, table, columns=columns):
+    for row in encoded_rows(connection, table, columns=columns, but=but):
         tally.add(row)
     return tally.counted()
 

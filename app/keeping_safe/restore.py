@@ -1,5 +1,5 @@
-"""`mboka restore`: a sealed backup becomes a node again, on either engine, or nothing at all changes. The node keeps its
-key and draws a new epoch and feed; tablets and province then bring what came after the backup."""
+"""`mboka restore`: a sealed backup becomes a node again, on either engine, or nothing at all changes. It keeps its
+own key and draws a new epoch and feed; tablets and province then bring what came after the backup."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import migrations
 from app.clock import Clock
 from app.database import Database
 from app.errors import problem
-from app.keeping_safe.backup import check_records
+from app.keeping_safe.backup import check_records, remember
 from app.keeping_safe.contents import End, Manifest, Rows, decode_row, read_records, tally_of
 from app.keeping_safe.envelope import BACKUP_DAMAGED, Opening, Stream
 from app.keeping_safe.recovery import PUBLIC
 from app.ledger import bulk
 from app.ledger.node import IDENTITY, NODE_DIFFERS, Identity, mark_restored
-from app.ledger.tables import node
+from app.ledger.tables import batch, node
 from app.settings import CONFIGURATION, save, write_durably
 from app.upgrading import refresh_territory
 
@@ -79,15 +79,16 @@ def restore(
     if not url:
         _put_in_place(beside, data / SQLITE, clock=clock)
     _write_files(data, manifest, url=url)
-    return manifest, _start_anew(data, url)
-
-
-def _start_anew(data: Path, url: str) -> Identity:
+    rows = sum(each.rows for each in end.tables.values())
     database = Database(url or f"sqlite:///{data / SQLITE}")
     try:
-        return mark_restored(database, data)
+        with database.read() as connection:
+            high = connection.execute(sa.select(sa.func.max(batch.c.id))).scalar() or 0
+        identity = mark_restored(database, data)
     finally:
         database.close()
+    remember(data, file, at=manifest.taken_at, sha256=opening.sha256, batches=high, rows=rows)
+    return manifest, identity
 
 
 # -- before anything is changed ----------------------------------------------------------------------------------
@@ -123,9 +124,10 @@ def _require_room(data: Path, url: str, *, replace: bool) -> None:
     database = Database(url)
     try:
         with database.read() as connection:
-            held = sa.inspect(connection).has_table(node.name) and connection.execute(
-                sa.select(node.c.dev)
-            ).first()
+            held = (
+                sa.inspect(connection).has_table(node.name)
+                and connection.execute(sa.select(node.c.dev)).first()
+            )
     finally:
         database.close()
     if held:
@@ -180,7 +182,7 @@ def _compare(connection: sa.Connection, end: End, *, columns: dict[str, list[str
             raise BACKUP_DAMAGED(f"La table {name} n'a pas été rendue telle quelle.")
 
 
-class _deferred_keys:  # noqa: N801 - reads as what it does
+class _deferred_keys:
     """Foreign keys are checked when everything is there: a table may refer to itself."""
 
     def __init__(self, connection: sa.Connection) -> None:

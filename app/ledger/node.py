@@ -233,20 +233,6 @@ def at_work(database: Database, data: Path, *, pause: float = MARK_SECONDS) -> I
         _count_start(database, data)
 
 
-def mark_restored(database: Database, data: Path) -> Identity:
-    """A backup was put in place of what was here: epoch and feed are drawn anew, so that no operation number and no
-    position of the feed is given twice. Raises `node_differs`."""
-    identity = Identity.read(data)
-    drawn = Identity(identity.dev, identity.key, new_epoch(), str(uuid.uuid4()))
-    with database.write() as connection:
-        dev = connection.execute(sa.select(node.c.dev)).scalar_one()
-        if dev != drawn.dev:
-            raise NODE_DIFFERS(f"Le dossier est celui du nœud {drawn.dev}, la base celle du nœud {dev}.")
-        drawn.write(data)
-        connection.execute(node.update().values(ep=drawn.ep, feed=drawn.feed))
-    return drawn
-
-
 class SteadyClock:
     """The machine's clock made monotone against what is stored: no batch is received before an earlier one."""
 

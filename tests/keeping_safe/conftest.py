@@ -24,7 +24,7 @@ def node(database: Database, tmp_path: Path, clock: TestClock) -> TestNode:
 
 @pytest.fixture
 def other_engine(engine: str, engines: Engines) -> Iterator[str]:
-    """The address to restore to on the engine that is not the node's: an empty PostgreSQL database, or '' for SQLite."""
+    """Where to restore on the engine that is not the node's: an empty PostgreSQL database, or '' for SQLite."""
     with ExitStack() as closing:
         if engine == "postgresql":
             yield ""

@@ -31,7 +31,9 @@ def live(node: TestNode) -> None:
         node.push(tablet, *each)
     home, person = homes[0][0]["id"], homes[0][1]["id"]
     node.push(clerk, {"kind": "person", "id": person, "set": {"nom": "Mbuya"}})
-    node.push(tablet, {"kind": "household", "id": home, "set": {"commune": "CD-KN-017", "quartier": QUARTIERS[1]}})
+    node.push(
+        tablet, {"kind": "household", "id": home, "set": {"commune": "CD-KN-017", "quartier": QUARTIERS[1]}}
+    )
     node.push(tablet, {"kind": "person", "id": str(uuid.uuid4()), "set": {"phone": "1"}}, b"{", b"{}")
     copy = tablet.clone()
     node.push(tablet, new("person", {"household": home, "nom": "Un"}))
@@ -73,7 +75,9 @@ def tables_of(database: Database) -> dict[str, Counted]:
     """Count and digest of every table's rows."""
     with database.read() as connection:
         return {
-            str(table.name): tally_of(connection, str(table.name), columns=[str(c.name) for c in table.columns])
+            str(table.name): tally_of(
+                connection, str(table.name), columns=[str(c.name) for c in table.columns]
+            )
             for table in migrations.metadata().sorted_tables
         }
 

@@ -22,7 +22,7 @@ from app.keeping_safe.recovery import make_recovery_key, read_private
 from app.keeping_safe.restore import restore
 from app.ledger.node import Identity
 from app.ledger.tables import batch
-from app.main import Node
+from app.main import Node, create_app
 from app.settings import load
 from tests.keeping_safe.history import (
     PASSPHRASE,
@@ -34,17 +34,25 @@ from tests.keeping_safe.history import (
     write_acts,
 )
 from tests.ledger import state
-from tests.nodes import TestNode, create_app, household_of
+from tests.nodes import TestNode, household_of
 from tests.web.client import InProcess
 
 DRAWN_ANEW = {"node"}
 
 
-def restored(file: Path, key: ec.EllipticCurvePrivateKey, *, to: Path, url: str = "", replace: bool = False) -> TestNode:
+def restored(
+    file: Path, key: ec.EllipticCurvePrivateKey, *, to: Path, url: str = "", replace: bool = False
+) -> TestNode:
     """The backup restored into the folder `to` and opened as its server opens it."""
     to.mkdir(exist_ok=True)
     restore(
-        to, file, recovery=key, database_url=url, replace=replace, clock=Clock(), told=lambda done, total: None
+        to,
+        file,
+        recovery=key,
+        database_url=url,
+        replace=replace,
+        clock=Clock(),
+        told=lambda done, total: None,
     )
     made = Node.open(load(to))
     application = create_app(made)
@@ -167,7 +175,9 @@ def test_without_a_recovery_key_nothing_is_written(node: TestNode, tmp_path: Pat
 
 
 @pytest.mark.parametrize("place", [20, 200, 5000, -1, -20])
-def test_a_flipped_byte_is_noticed_and_nothing_is_restored(node: TestNode, tmp_path: Path, place: int) -> None:
+def test_a_flipped_byte_is_noticed_and_nothing_is_restored(
+    node: TestNode, tmp_path: Path, place: int
+) -> None:
     key, file = recovery_key(node), tmp_path / "b.mbk"
     backed_up(node, file)
     written = bytearray(file.read_bytes())
@@ -208,7 +218,13 @@ def test_pieces_cut_at_their_border_moved_or_doubled_are_noticed(tmp_path: Path)
     start = whole.index(b"}") + 1
     pieces = [whole[at : at + size] for at in range(start, len(whole), size)]
     assert len(pieces) > 3
-    for wrong in (pieces[:-1], pieces[:2], [pieces[1], pieces[0], *pieces[2:]], [*pieces[:2], *pieces[1:]], pieces[1:]):
+    for wrong in (
+        pieces[:-1],
+        pieces[:2],
+        [pieces[1], pieces[0], *pieces[2:]],
+        [*pieces[:2], *pieces[1:]],
+        pieces[1:],
+    ):
         path.write_bytes(whole[:start] + b"".join(wrong))
         with pytest.raises(Problem, match="backup_damaged"):
             list(Opening(path, recovery=key).pieces())
@@ -217,7 +233,9 @@ def test_pieces_cut_at_their_border_moved_or_doubled_are_noticed(tmp_path: Path)
 def test_another_recovery_key_or_passphrase_is_named_as_the_reason(node: TestNode, tmp_path: Path) -> None:
     recovery_key(node)
     backed_up(node, tmp_path / "b.mbk")
-    refuses(tmp_path / "b.mbk", ec.generate_private_key(ec.SECP256R1()), tmp_path / "new", "recovery_key_wrong")
+    refuses(
+        tmp_path / "b.mbk", ec.generate_private_key(ec.SECP256R1()), tmp_path / "new", "recovery_key_wrong"
+    )
     with pytest.raises(Problem, match="passphrase_wrong"):
         read_private(folder(node).with_name(f"{folder(node).name}.pem"), passphrase="autre chose")
 
@@ -298,4 +316,6 @@ def test_a_disk_that_takes_nothing_leaves_the_old_backup(
     with pytest.raises(Problem, match="not_backed_up"):
         backed_up(node, tmp_path / "b.mbk")
     assert (tmp_path / "b.mbk").read_bytes() == before
-    assert json.loads((folder(node) / "backup.json").read_text())["sha256"] == backup.sha256_of(tmp_path / "b.mbk")
+    assert json.loads((folder(node) / "backup.json").read_text())["sha256"] == backup.sha256_of(
+        tmp_path / "b.mbk"
+    )
