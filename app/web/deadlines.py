@@ -82,7 +82,8 @@ class PatientProtocol(HttpToolsProtocol):
         self._stop_waiting()
         if self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete:
+        under_way = getattr(self.cycle, "response_complete", True) is False
+        if not under_way:
             body = orjson.dumps(problem.body())
             reason = "Request Timeout" if problem.type.status == 408 else "Request Header Fields Too Large"
             head = (
