@@ -72,9 +72,7 @@ def run(
     # Only now: until the address is ours, the one in the file may be that of the server which has it.
     write_durably(Path(node.settings.data) / ADDRESS, json.dumps({"url": url}).encode())
     application = create_app(node, secure=behind_proxy or tls_cert is not None, relay=True)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    calm_collector()
     config = uvicorn.Config(
         application,
         host=host,
@@ -97,6 +95,13 @@ def run(
         return
     if not server.started:
         sys.exit(1)
+
+
+def calm_collector() -> None:
+    """What lives as long as the process is not looked through again and again for garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _protocol(request_seconds: float) -> type[PatientProtocol]:

@@ -213,7 +213,10 @@ def test_nginx_itself_takes_the_site(tmp_path: Path) -> None:
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     places = "\n".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in kinds)
     whole = tmp_path / "whole.conf"
-    whole.write_text(f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{\naccess_log off;\n{places}\n{text}\n}}\n", encoding="utf-8")
+    whole.write_text(
+        f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{\naccess_log off;\n{places}\n{text}\n}}\n",
+        encoding="utf-8",
+    )
     assert "/etc/mboka" not in whole.read_text(encoding="utf-8")
     program = shutil.which("nginx")
     if program is not None:
