@@ -17,11 +17,10 @@ from rich.markup import escape
 from rich.table import Table
 
 import migrations
-from app import serving
+from app import doctor, serving
 from app.access import officers
 from app.clock import Clock
 from app.database import Database, NotDurable
-from app.doctor import doctor
 from app.errors import Problem
 from app.keeping_safe import commands as keeping
 from app.ledger.enrolment import invite
@@ -47,8 +46,8 @@ cli = typer.Typer(
 officer_cli = typer.Typer(no_args_is_help=True, help="Officiers : ajouter, lister, fermer, mot de passe.")
 device_cli = typer.Typer(no_args_is_help=True, help="Appareils : inviter, lister.")
 upstream_cli = typer.Typer(no_args_is_help=True, help="Rattachement de la commune à la province.")
-keeping.register(cli)
-cli.command()(doctor)
+cli.add_typer(keeping.commands)
+cli.add_typer(doctor.commands)
 cli.add_typer(officer_cli, name="officer")
 cli.add_typer(device_cli, name="device")
 cli.add_typer(upstream_cli, name="upstream")

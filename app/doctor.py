@@ -29,6 +29,7 @@ from app.opening import AsJson, Data, out, print_json, settings_of
 from app.settings import Settings
 from sync.answers import counted
 
+commands = typer.Typer()
 GIB = 1 << 30
 DISK_LOW, DISK_FULL = 5 * GIB, 1 * GIB
 BACKUP_LATE, BACKUP_OLD = timedelta(hours=36), timedelta(days=7)
@@ -355,6 +356,7 @@ def _span(age: timedelta) -> str:
     )
 
 
+@commands.command()
 def doctor(
     data: Data,
     tls_cert: Annotated[Path | None, typer.Option(help="Certificat TLS (PEM) dont voir l'échéance.")] = None,

@@ -19,13 +19,7 @@ from app.opening import AsJson, Data, opened, opened_database, out, print_json, 
 from app.progress import Progress
 from sync.answers import counted
 
-
-def register(cli: typer.Typer) -> None:
-    """Add the commands of this module to the operator's command line."""
-    cli.command("recovery-key")(recovery_key)
-    cli.command("backup")(backup)
-    cli.command("restore")(restore)
-    cli.command("rebuild")(rebuild)
+commands = typer.Typer()
 
 
 def _passphrase() -> str:
@@ -35,6 +29,7 @@ def _passphrase() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
+@commands.command()
 def recovery_key(
     data: Data,
     to: Annotated[Path, typer.Option("--to", help="Fichier de la clé, sur une clé USB ; à imprimer aussi.")],
@@ -49,6 +44,7 @@ def recovery_key(
     out.print("Imprimez-la, gardez-la hors de cette machine avec sa phrase de passe.", soft_wrap=True)
 
 
+@commands.command()
 def backup(
     data: Data,
     to: Annotated[
@@ -74,6 +70,7 @@ def backup(
         out.print(f"{counted(len(removed), 'ancienne retirée', many='anciennes retirées')}.", soft_wrap=True)
 
 
+@commands.command()
 def restore(
     data: Data,
     file: Annotated[Path, typer.Option("--from", help="La sauvegarde.", dir_okay=False, exists=True)],
@@ -124,6 +121,7 @@ def _leave_nothing(data: Path) -> None:
         data.rmdir()
 
 
+@commands.command()
 def rebuild(data: Data, as_json: AsJson = False) -> None:
     """Refaire les registres à partir des lots signés, serveur arrêté ; les lots, reçus et comptes restent."""
     settings_of(data)
