@@ -4,6 +4,7 @@ fold, in one transaction. What people and machines were told (batches, receipts,
 from __future__ import annotations
 
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,15 +15,31 @@ import sqlalchemy as sa
 from app.errors import problem
 from app.keeping_safe.contents import Counted, tally_of
 from app.ledger import bulk
+from app.ledger.bringing import fold_answer_again
 from app.ledger.keeping import Envelope
 from app.ledger.lines import decompress
+from app.ledger.node import Marks
 from app.ledger.projection import Registry
 from app.ledger.senders import Sender, senders_of
-from app.ledger.tables import batch, conflict, departure, fork, node, origin, other, quarantine, waiting
+from app.ledger.tables import (
+    batch,
+    brought,
+    brought_answer,
+    conflict,
+    departure,
+    fork,
+    merging,
+    node,
+    origin,
+    other,
+    quarantine,
+    unmerged,
+    waiting,
+)
 from app.main import Node
 
 # Lists the fold keeps beside the registers and the figures.
-LISTS = (conflict, waiting, fork, quarantine, departure)
+LISTS = (conflict, waiting, fork, quarantine, departure, merging, unmerged, brought)
 # Columns that say where a row stands in the feed, or in which order a list was written: a rebuild gives new ones.
 POSITIONS = {"seq", "rev"}
 BATCHES_AT_ONCE = 100
@@ -63,12 +80,12 @@ def rebuild(opened: Node, *, told: Callable[[int, int], None]) -> Rebuilt:
         before = {table.name: _state(connection, table) for table in tables}
         senders = _senders(opened, connection)
         _empty(connection, tables)
-        connection.execute(origin.update().values(ranges="[]"))
+        connection.execute(origin.update().values(ranges="[]", brought=None))
         batches, operations = _fold_all(opened, connection, senders=senders, tables=tables, told=told)
         connection.execute(node.update().values(feed=identity.feed))
         after = {table.name: _state(connection, table) for table in tables}
         # As at a start: where the file says another feed than the database, both are drawn anew.
-        identity.write(Path(opened.settings.data))
+        identity.write(Path(opened.settings.data), Marks.of(connection))
     differences = [
         f"{name} : {_told(before[name], after[name])}" for name in before if before[name] != after[name]
     ]
@@ -85,7 +102,7 @@ def _state(connection: sa.Connection, table: sa.Table) -> Counted:
     """The rows of a derived table but for positions; cells that count nothing and departures are none."""
     if table is departure:
         return Counted(0, "")
-    numbered = {"id"} if table in (waiting, quarantine) else set()
+    numbered = {"id"} if table in (waiting, quarantine, brought) else set()
     columns = [str(c.name) for c in table.columns if c.name not in POSITIONS | numbered]
     keys = set(table.primary_key.columns.keys())
     counts = [c for c in table.columns if c.name not in keys]
@@ -115,7 +132,9 @@ def _fold_all(
     total = int(connection.execute(sa.select(spans)).scalar_one())
     batches = operations = 0
     analyse = GROWTH
+    answers = _answers(connection)
     for row in _stored(connection):
+        operations += sum(fold_answer_again(connection, opened.door, each) for each in answers(row.id))
         envelope = Envelope(senders[row.dev], decompress(row.content), row.signature, row.sha256)
         operations += opened.door.fold_again(connection, envelope, number=row.id, at=row.received_at)
         batches += 1
@@ -123,7 +142,21 @@ def _fold_all(
         if batches == analyse and bulk.is_postgresql(connection):
             connection.exec_driver_sql(f"ANALYZE {', '.join(_quoted(tables))}")
             analyse *= GROWTH
+    operations += sum(fold_answer_again(connection, opened.door, each) for each in answers(None))
     return batches, operations
+
+
+def _answers(connection: sa.Connection) -> Callable[[int | None], Iterator[sa.Row[Any]]]:
+    """What the province brought, in order: a call gives the answers folded before a batch (None: all that are left)."""
+    columns = (brought_answer.c.id, brought_answer.c.after_batch)
+    left = deque(connection.execute(sa.select(*columns).order_by(brought_answer.c.id)).all())
+
+    def before(number: int | None) -> Iterator[sa.Row[Any]]:
+        while left and (number is None or left[0].after_batch < number):
+            query = sa.select(brought_answer).where(brought_answer.c.id == left.popleft().id)
+            yield connection.execute(query).one()
+
+    return before
 
 
 def _stored(connection: sa.Connection) -> Iterator[Any]:

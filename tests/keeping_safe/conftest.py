@@ -11,6 +11,7 @@ import pytest
 from app.database import Database
 from tests.conftest import Engines, TestClock
 from tests.keeping_safe.history import live
+from tests.ledger.pair import Two, two_of
 from tests.nodes import TestNode, make_node
 
 
@@ -20,6 +21,15 @@ def node(database: Database, tmp_path: Path, clock: TestClock) -> TestNode:
     made = make_node(database, tmp_path, clock=clock)
     live(made)
     return made
+
+
+@pytest.fixture
+def two(
+    database: Database, server_name: str, engines: Engines, tmp_path: Path, clock: TestClock
+) -> Iterator[Two]:
+    """A commune that joined a province, each in a database of its own."""
+    with two_of(engines, server_name, tmp_path, database=database, clock=clock) as made:
+        yield made
 
 
 @pytest.fixture

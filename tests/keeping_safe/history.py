@@ -17,7 +17,7 @@ from app.keeping_safe.backup import back_up
 from app.keeping_safe.contents import Counted, tally_of
 from app.keeping_safe.recovery import make_recovery_key, read_private
 from app.ledger.tables import node as node_table
-from tests.nodes import TestNode, household_of, new
+from tests.nodes import Tablet, TestNode, household_of, new
 
 PASSPHRASE = "quatre mots sans lien"
 QUARTIERS = ("1017010", "1017021")
@@ -39,7 +39,22 @@ def live(node: TestNode) -> None:
     node.push(tablet, new("person", {"household": home, "nom": "Un"}))
     node.push(copy, new("person", {"household": home, "nom": "Deux"}))
     node.push_sealed(*clerk.seal_bytes(b"no header\n"))
+    join_and_hide(node, tablet, clerk)
     write_acts(node)
+
+
+def join_and_hide(node: TestNode, tablet: Tablet, clerk: Tablet) -> None:
+    """A merge that stands, one that was undone, and a visit that is hidden."""
+    twins = [new("person", {"nom": "Mbuyi", "prenom": str(number)}) for number in range(4)]
+    visit = new("visit", {"outcome": "refused", "quartier": QUARTIERS[0]})
+    node.push(tablet, *twins, visit)
+    for loser, into in ((twins[0], twins[1]), (twins[2], twins[3])):
+        node.push(clerk, {"kind": "person", "id": loser["id"], "act": "merge", "into": into["id"], "set": {}})
+    undone = {"merge": [clerk.dot(clerk.n)]}
+    node.push(clerk, {"kind": "person", "id": twins[2]["id"], "act": "unmerge", "par": undone})
+    seen = [tablet.dot(tablet.n)]
+    void = {"kind": "visit", "id": visit["id"], "act": "void", "par": {"outcome": seen, "commune": seen}}
+    node.push(clerk, void)
 
 
 def write_acts(node: TestNode) -> str:

@@ -19,12 +19,15 @@ from app.serving import AlreadyServing
 from app.settings import Settings
 from tests.keeping_safe.history import folder, live, tables_of, write_acts
 from tests.ledger import state
+from tests.ledger.pair import Two
+from tests.ledger.test_operations import at_province
 from tests.nodes import TestNode, household_of, stranger
 
 KINDS = ("household", "person", "visit", "act", "device")
 # What people, machines and the law were told: a rebuild reads it and leaves it as it is.
 KEPT = {
     *("batch", "admitted", "area", "device_contact", "device_session", "invitation", "used_nonce"),
+    *("brought_answer", "upstream_position"),
     *("officer", "officer_session", "read_journal", "idempotency"),
     *("commune", "quartier", "quartier_alias", "office", "territory_version"),
 }
@@ -153,6 +156,29 @@ def test_a_node_goes_on_working_after_a_rebuild(node: TestNode) -> None:
     before = told(node)
     assert rebuilt(node).differences == []
     assert told(node) == before
+
+
+def test_what_the_province_brought_is_folded_again_in_its_turn(two: Two) -> None:
+    commune = two.commune
+    tablet, other = commune.tablet("1017010"), commune.tablet("1017010")
+    family = household_of(2)
+    commune.push(tablet, *family)
+    two.exchange()
+    clone = tablet.clone()
+    change = {"kind": "person", "id": family[1]["id"], "set": {"nom": "Ilunga"}}
+    direct = [at_province(two, other, change), at_province(two, clone, *household_of(1))]
+    commune.push(tablet, *household_of(2))
+    two.exchange()
+    commune.push_sealed(*direct[0])
+    two.exchange()
+    before, kept = told(commune), tables_of(commune.database)
+    assert kept["brought"].rows > 0
+    assert before["forks"]
+    assert before["conflicts"]
+    assert rebuilt(commune).differences == []
+    assert told(commune) == before
+    after = tables_of(commune.database)
+    assert (after["origin"], after["brought_answer"]) == (kept["origin"], kept["brought_answer"])
 
 
 def test_every_table_is_either_made_again_or_kept(node: TestNode) -> None:
