@@ -21,7 +21,7 @@ from app.clock import Clock, moment, stamp
 from app.database import Database, NotDurable
 from app.keeping_safe.backup import last_backup
 from app.keeping_safe.recovery import PUBLIC
-from app.ledger.node import IDENTITY, Identity, Standing, read_standing
+from app.ledger.node import IDENTITY, Identity, Marks, Standing, read_standing
 from app.ledger.standing import SILENT_DAYS
 from app.ledger.tables import batch, conflict, device, device_contact, fork, node, quarantine, waiting
 from app.ledger.trays import HEAVY
@@ -168,19 +168,18 @@ def _identity(patient: Patient) -> Iterator[Finding]:
         )
         return
     row = patient.connection.execute(sa.select(node.c.dev, node.c.ep, node.c.feed)).one()
+    behind = Marks.of(patient.connection).is_behind(Marks.read(patient.data))
     if row.dev != held.dev:
         todo = "Rendez au dossier sa propre base."
         yield Finding("identity", Level.danger, "Dossier et base sont de deux nœuds différents", todo)
-    elif (row.ep, row.feed) != (held.ep, held.feed):
+    elif (row.ep, row.feed) != (held.ep, held.feed) or behind:
         told = "La base vient d'une copie : au prochain démarrage le nœud prend une nouvelle époque"
         yield Finding(
             "identity", Level.todo, told, "Laissez les tablettes et la province renvoyer leurs lots."
         )
     else:
         yield Finding("identity", Level.fine, f"Nœud {held.dev} ({patient.standing.kind})")
-    # A column of the node's row says so, where this version has it.
-    catching_up = node.c.get("catching_up")
-    if catching_up is not None and patient.connection.execute(sa.select(catching_up)).scalar_one():
+    if patient.standing.catching_up:
         todo = "Laissez le serveur joindre la province ; les actes s'enregistrent de nouveau ensuite."
         yield Finding(
             "catching_up", Level.todo, "Le nœud rattrape ce qui lui manque après une restauration", todo

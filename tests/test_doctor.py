@@ -20,6 +20,7 @@ from app.database import Database
 from app.doctor import Finding, Level, examine
 from app.keeping_safe.backup import back_up
 from app.keeping_safe.recovery import make_recovery_key
+from app.ledger.node import Identity, Marks
 from app.ledger.tables import batch, device_contact
 from app.ledger.tables import node as node_table
 from app.settings import Settings, save
@@ -145,6 +146,17 @@ def test_a_folder_that_is_not_the_databases_is_noticed(node: TestNode, clock: Te
     assert levels(node, clock)["identity"] is Level.todo
     (folder(node) / "node.json").rename(folder(node) / "node.away")
     assert levels(node, clock)["identity"] is Level.danger
+
+
+def test_a_node_that_catches_up_or_whose_database_is_older_than_its_folder_is_told_so(
+    node: TestNode, clock: TestClock
+) -> None:
+    make_safe(node, clock)
+    with node.database.write() as connection:
+        connection.execute(node_table.update().values(catching_up=True))
+    assert levels(node, clock) == {"catching_up": Level.todo}
+    Identity.read(folder(node)).write(folder(node), Marks(7, 10_000))
+    assert levels(node, clock)["identity"] is Level.todo
 
 
 def test_an_older_schema_ends_the_examination(node: TestNode, clock: TestClock) -> None:
