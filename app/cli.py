@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import httpx
 import sqlalchemy as sa
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 import migrations
-from app import serving
+from app import doctor, serving
 from app.access import officers
 from app.clock import Clock
 from app.database import Database, NotDurable
 from app.errors import Problem
+from app.keeping_safe import commands as keeping
 from app.ledger.enrolment import invite
 from app.ledger.node import at_work
 from app.ledger.relay import Relayed, exchange, join
 from app.ledger.setup import make_node_rows, nothing_left, require_commune
 from app.ledger.standing import devices, status
-from app.main import Node
+from app.opening import AsJson, Data, opened, out, print_json
+from app.opening import leave as _leave
 from app.progress import Progress
 from app.settings import CONFIGURATION, load, save
 from app.territory.places import COMMUNE_UNKNOWN
-from app.upgrading import SchemaDiffers, check_schema, upgrade_node
+from app.upgrading import SchemaDiffers, upgrade_node
 from sync.answers import counted
 
 cli = typer.Typer(
@@ -47,15 +46,12 @@ cli = typer.Typer(
 officer_cli = typer.Typer(no_args_is_help=True, help="Officiers : ajouter, lister, fermer, mot de passe.")
 device_cli = typer.Typer(no_args_is_help=True, help="Appareils : inviter, lister.")
 upstream_cli = typer.Typer(no_args_is_help=True, help="Rattachement de la commune à la province.")
+cli.add_typer(keeping.commands)
+cli.add_typer(doctor.commands)
 cli.add_typer(officer_cli, name="officer")
 cli.add_typer(device_cli, name="device")
 cli.add_typer(upstream_cli, name="upstream")
-out = Console()
 UUID_WIDTH = 36
-err = Console(stderr=True)
-
-Data = Annotated[Path, typer.Option("--data", help="Dossier du nœud.", file_okay=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="Réponse en JSON, pour un programme.")]
 
 
 class Kind(StrEnum):
@@ -83,32 +79,10 @@ def main() -> None:
         cli()
     except Problem as problem:
         _leave(f"{problem.type.title} : {problem.detail or problem.type.advice} [{problem.type.code}]")
-    except (NotDurable, SchemaDiffers, serving.CannotListen) as error:
+    except (NotDurable, SchemaDiffers, serving.CannotListen, serving.AlreadyServing) as error:
         _leave(str(error))
     except sa.exc.OperationalError as error:
         _leave(f"La base de données ne répond pas : {error.orig}")
-
-
-def _leave(message: str) -> NoReturn:
-    err.print(message, style="bold red", markup=False, highlight=False, soft_wrap=True)
-    raise SystemExit(1)
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
-
-
-@contextmanager
-def _node(data: Path) -> Iterator[Node]:
-    if not (data / CONFIGURATION).exists():
-        _leave(f"Aucun nœud dans {data} : lancez d'abord « mboka init --data {data} --kind commune ».")
-    settings = load(data)
-    database = Database(settings.url)
-    try:
-        check_schema(database, data)
-        yield Node.open(settings, database=database)
-    finally:
-        database.close()
 
 
 @cli.command()
@@ -158,7 +132,7 @@ def serve(
         _leave(
             "Hors de cette machine, donnez --tls-cert et --tls-key, ou --behind-proxy : rien ne circule en clair."
         )
-    with _node(data) as node:
+    with opened(data) as node, serving.alone(data):
         serving.run(node, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, behind_proxy=behind_proxy)
 
 
@@ -190,7 +164,7 @@ def officer_add(
     """Ajouter un officier."""
     if not password_stdin:
         _leave("Donnez --password-stdin et le mot de passe sur l'entrée standard.")
-    with _node(data) as node, node.database.write() as connection:
+    with opened(data) as node, node.database.write() as connection:
         standing = node.door.standing
         home = commune or officers.default_commune(role, standing.kind, node_commune=standing.commune)
         if home is not None and home not in node.territory.communes:
@@ -211,10 +185,10 @@ def officer_add(
 @officer_cli.command("list")
 def officer_list(data: Data, as_json: AsJson = False) -> None:
     """Lister les officiers."""
-    with _node(data) as node, node.database.read() as connection:
+    with opened(data) as node, node.database.read() as connection:
         rows = officers.list_officers(connection, limit=100_000)
     if as_json:
-        _print_json(
+        print_json(
             [
                 {c: getattr(row, c) for c in ("username", "name", "role", "commune", "disabled_at")}
                 for row in rows
@@ -228,7 +202,7 @@ def officer_list(data: Data, as_json: AsJson = False) -> None:
 @officer_cli.command("disable")
 def officer_disable(username: str, data: Data) -> None:
     """Fermer le compte d'un officier et ses sessions."""
-    with _node(data) as node, node.database.write() as connection:
+    with opened(data) as node, node.database.write() as connection:
         officers.disable(connection, officers.find_username(connection, username).id, at=node.clock.now())
     out.print(f"Compte {username} fermé.", soft_wrap=True)
 
@@ -244,7 +218,7 @@ def officer_password(
     """Changer le mot de passe d'un officier."""
     if not password_stdin:
         _leave("Donnez --password-stdin et le mot de passe sur l'entrée standard.")
-    with _node(data) as node, node.database.write() as connection:
+    with opened(data) as node, node.database.write() as connection:
         officer = officers.find_username(connection, username).id
         officers.change_password(connection, officer, password=_password())
     out.print(f"Mot de passe de {username} changé.", soft_wrap=True)
@@ -261,7 +235,7 @@ def device_invite(
     as_json: AsJson = False,
 ) -> None:
     """Inviter un appareil : le contenu du code QR, valable quelques minutes, une fois."""
-    with _node(data) as node:
+    with opened(data) as node:
         with node.database.write() as connection:
             invited = officers.find_username(connection, agent)
             made = invite(
@@ -281,7 +255,7 @@ def device_invite(
             "expires_at": made.expires_at,
         }
     if as_json:
-        _print_json(answer)
+        print_json(answer)
         return
     for name, value in answer.items():
         out.print(f"{name} : {value}", soft_wrap=True, highlight=False)
@@ -290,10 +264,10 @@ def device_invite(
 @device_cli.command("list")
 def device_list(data: Data, as_json: AsJson = False) -> None:
     """Lister les appareils et ce qui a été reçu d'eux."""
-    with _node(data) as node, node.database.read() as connection:
+    with opened(data) as node, node.database.read() as connection:
         rows = devices(connection, door=node.door, now=node.clock.now())
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     shown = [
         (
@@ -345,7 +319,7 @@ def upstream_join(
     province: Annotated[str, typer.Option(help="Empreinte de la clé de la province.")],
 ) -> None:
     """Rattacher ce nœud communal à la province."""
-    with _node(data) as node, httpx.Client(timeout=60) as client:
+    with opened(data) as node, httpx.Client(timeout=60) as client:
         join(node.door, url=url, code=code, province=province, client=client)
     out.print(f"Rattaché à la province {province}.", soft_wrap=True)
 
@@ -355,7 +329,7 @@ def sync_command(
     data: Data, once: Annotated[bool, typer.Option("--once", help="Un seul échange, puis terminer.")] = False
 ) -> None:
     """Envoyer à la province tout ce qu'elle n'a pas encore, et rapporter ses reçus."""
-    with _node(data) as node:
+    with opened(data) as node:
         if node.door.standing.upstream_url is None:
             _leave("Ce nœud n'est rattaché à aucune province : mboka upstream join.")
         if not once:
@@ -390,10 +364,10 @@ def sync_command(
 @cli.command("status")
 def status_command(data: Data, as_json: AsJson = False) -> None:
     """L'état du nœud, en nombres."""
-    with _node(data) as node, node.database.read() as connection:
+    with opened(data) as node, node.database.read() as connection:
         answer = status(connection, node.door, schema=migrations.current(node.database))
     if as_json:
-        _print_json(answer)
+        print_json(answer)
         return
     if answer["demo"]:
         out.print("DONNÉES FICTIVES", style="bold yellow")
@@ -406,10 +380,10 @@ def verify(data: Data, as_json: AsJson = False) -> None:
     """Tout vérifier à nouveau à partir des octets signés ; code 1 et première différence nommée, s'il y en a une."""
     from app import audit
 
-    with _node(data) as node, Progress("Vérification", None, unit="opérations") as progress:
+    with opened(data) as node, Progress("Vérification", None, unit="opérations") as progress:
         report = audit.verify(node.database, key=node.door.identity.key.public, told=progress.at_of)
     if as_json:
-        _print_json(report.as_json())
+        print_json(report.as_json())
     elif report.ok:
         found = (
             counted(report.batches, "lot", many="lots"),

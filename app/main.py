@@ -36,7 +36,7 @@ from app.statistics.projector import ROLLUPS, make_cells
 from app.territory.countries import COUNTRIES
 from app.territory.places import Territory
 from app.web import problems
-from app.web.bodies import BoundedBodies
+from app.web.bodies import DEFAULT, Bound, BoundedBodies, bounds_within
 
 PROJECTIONS: list[Projection] = [*LEDGER, *POPULATION, *CENSUS, *CIVIL]
 DESCRIPTION = (
@@ -110,7 +110,11 @@ def create_app(node: Node, *, secure: bool = False, relay: bool = False) -> Fast
     _include(application)
     _describe_in_french(application)
     application.add_middleware(CompressMiddleware, minimum_size=1000)
-    application.add_middleware(BoundedBodies)
+    application.add_middleware(
+        BoundedBodies,
+        bounds=bounds_within(settings.request_seconds),
+        default=Bound(DEFAULT.bytes, settings.request_seconds),
+    )
     return application
 
 

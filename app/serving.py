@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import gc
 import json
 import logging
 import socket
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -18,13 +21,35 @@ from app.ledger.node import at_work
 from app.ledger.relay import Relay
 from app.main import Node, create_app
 from app.settings import write_durably
+from app.web.deadlines import HEADER_SECONDS, PatientProtocol
 
 ADDRESS = "serving.json"
+LOCK = "serving.lock"
 KEEP_ALIVE_SECONDS = 75
 
 
 class CannotListen(RuntimeError):
     """The server cannot have the address it was told to serve on; the message (French) says why."""
+
+
+class AlreadyServing(RuntimeError):
+    """Another process serves this folder, or rewrites it whole; the message (French) says what to do."""
+
+
+@contextmanager
+def alone(data: Path) -> Iterator[None]:
+    """Hold the folder for this process: serving, restoring and rebuilding exclude one another. Raises AlreadyServing.
+
+    The lock is the kernel's: it ends with the process, however that ends.
+    """
+    with (data / LOCK).open("a", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise AlreadyServing(
+                f"Un serveur tourne déjà sur {data} (ou une restauration, une reconstruction) : arrêtez-le d'abord."
+            ) from error
+        yield
 
 
 def address(data: Path) -> str:
@@ -47,15 +72,14 @@ def run(
     # Only now: until the address is ours, the one in the file may be that of the server which has it.
     write_durably(Path(node.settings.data) / ADDRESS, json.dumps({"url": url}).encode())
     application = create_app(node, secure=behind_proxy or tls_cert is not None, relay=True)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    calm_collector()
     config = uvicorn.Config(
         application,
         host=host,
         port=port,
         log_level=node.settings.log_level.lower(),
         access_log=False,
+        http=_protocol(node.settings.request_seconds),
         ssl_certfile=tls_cert,
         ssl_keyfile=tls_key,
         proxy_headers=behind_proxy,
@@ -71,6 +95,22 @@ def run(
         return
     if not server.started:
         sys.exit(1)
+
+
+def calm_collector() -> None:
+    """What lives as long as the process is not looked through again and again for garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def _protocol(request_seconds: float) -> type[PatientProtocol]:
+    """The HTTP protocol whose header deadline fits the node's request deadline."""
+
+    class Protocol(PatientProtocol):
+        header_seconds = min(HEADER_SECONDS, request_seconds)
+
+    return Protocol
 
 
 def listen(host: str, port: int) -> socket.socket:

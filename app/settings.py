@@ -36,6 +36,11 @@ class Settings(BaseSettings):
         4, gt=0, description="Batches accepted at the same time; more get 503 with Retry-After."
     )
     waiting: int = Field(64, gt=0, description="Batches that may wait for their turn before 503 is answered.")
+    request_seconds: float = Field(
+        300.0,
+        gt=0,
+        description="Time in which a request must have arrived whole, in seconds; twice that for bundles.",
+    )
     relay_seconds: float = Field(
         30.0, gt=0, description="Pause between two relays to the province, in seconds."
     )

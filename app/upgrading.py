@@ -41,7 +41,7 @@ def upgrade_node(settings: Settings, data: Path, *, clock: Clock, copy_made: boo
     try:
         found = migrations.current(database)
         if found == migrations.head():
-            _refresh_territory(database)
+            refresh_territory(database)
             return f"Le schéma est déjà à jour ({found})."
         if found is not None and found not in migrations.revisions():
             check_schema(database, data)
@@ -51,14 +51,15 @@ def upgrade_node(settings: Settings, data: Path, *, clock: Clock, copy_made: boo
                 "PostgreSQL : faites d'abord une sauvegarde (pg_dump) et vérifiez-la, puis relancez avec --copy-made."
             )
         migrations.upgrade(database)
-        _refresh_territory(database)
+        refresh_territory(database)
         kept = f" Copie vérifiée : {copy}." if copy else ""
         return f"Schéma mis à jour de {found} à {migrations.head()}.{kept}"
     finally:
         database.close()
 
 
-def _refresh_territory(database: Database) -> None:
+def refresh_territory(database: Database) -> None:
+    """Bring territory and areas to this program's data; what was there stays."""
     with database.write() as connection:
         load_territory(connection)
         add_areas(connection, Territory.read(connection))

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from app.audit import refold
 from app.audit.figures import Recount
-from app.audit.joined import Joined, concerned, undone_in
 from app.audit.refold import WRITES, Registers, Told
 from app.audit.report import Findings, said
 from app.audit.shapes import (
@@ -38,6 +37,7 @@ from app.audit.shapes import (
     same_extra,
     short,
 )
+from app.audit.standing import Concerned, concerned
 from app.audit.trust import Trust
 
 WINDOW = 4000
@@ -230,18 +230,20 @@ class Comparison:
 
     # -- at the end --------------------------------------------------------------------------------------------
 
-    def finish(self, forked: Collection[str], find: Find) -> None:
-        """Compare the entities written several times; `find(origin, n)` reads the operations of one number again."""
+    def finish(self, forked: Collection[str], find: Find) -> tuple[Concerned, dict[str, dict[str, Row]]]:
+        """Compare the entities written several times; `find(origin, n)` reads the operations of one number again.
+
+        Those that acts concern are not compared yet: gives their operations and their rows, by kind and id.
+        """
         self.flush()
         acted = concerned(tolds for kept in self.kept.values() for tolds in kept.values())
         for kind, ids in acted.items():
-            shape = self.shape(kind)
             for identity in ids:
+                shape = self.shape(kind)
                 self.kept[shape.kind].setdefault(shape.key(identity, kind), ids[identity])
-        joined = Joined(self, forked=forked, undone=undone_in(acted))
+        rows: dict[str, dict[str, Row]] = {kind: {} for kind in acted}
         for name, kept in self.kept.items():
             shape = self.shape(name)
-            rows: dict[str, dict[str, Row]] = {kind: {} for kind in acted if self.shape(kind) is shape}
             for key, row, tolds in self._kept_rows(shape, kept):
                 identity, _, other = key.partition(" ")
                 kind = tolds[0].operation.kind if tolds else other or name
@@ -257,8 +259,7 @@ class Comparison:
                     rows[kind][identity] = row
                 else:
                     self._compare_kept(shape, row, tolds, found, forked)
-            for kind, held in rows.items():
-                joined.compare(shape, kind, held, acted[kind])
+        return acted, rows
 
     def _kept_rows(
         self, shape: Shape, kept: Mapping[str, list[Told]]

@@ -4,37 +4,19 @@ one row shows depends on the writes of others."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import sqlalchemy as sa
 
 from app.audit import refold
-from app.audit.refold import ENTITY, WRITES, Registers, Told
+from app.audit.compare import Comparison
+from app.audit.refold import ENTITY, Told
 from app.audit.report import said
 from app.audit.shapes import AREA, MERGED, VOIDED, Shape, due_area, short
-from app.audit.standing import Standing, merges, stand, unmerged
-
-if TYPE_CHECKING:
-    from app.audit.compare import Comparison
+from app.audit.standing import Standing, stand
 
 Row = sa.Row[Any]
-# What is known of one kind: id → operations written under it (none where a merge only names it).
-Concerned = dict[str, dict[str, list[Told]]]
-
-
-def concerned(tolds: Iterable[list[Told]]) -> Concerned:
-    """Kind → the ids that some act is about, or names as the survivor of a merge."""
-    every = [each for each in tolds if any(told.operation.act not in WRITES for told in each)]
-    found: Concerned = defaultdict(dict)
-    for each in every:
-        found[each[0].operation.kind][each[0].operation.id] = each
-    for ids in found.values():
-        for identity, own in list(ids.items()):
-            for _, survivor, _ in merges(identity, refold.gather(own)):
-                if survivor is not None:
-                    ids.setdefault(survivor, [])
-    return found
 
 
 class Joined:
@@ -109,11 +91,3 @@ class Joined:
         if held != due:
             text = f"{name} vaut {said(held)} dans la table, {said(due)} d'après les opérations"
             self._comparison.say(kind, row, text)
-
-
-def undone_in(known: Concerned) -> set[str]:
-    """The dots of merges that the unmerges of all kinds name."""
-    every: list[Registers] = [
-        refold.gather(tolds) for ids in known.values() for tolds in ids.values() if tolds
-    ]
-    return unmerged(every)

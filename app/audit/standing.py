@@ -7,11 +7,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from app.audit.refold import ENTITY, Registers, Write, order, replacing
+from app.audit.refold import ENTITY, WRITES, Registers, Told, Write, gather, order, replacing
 from sync.catalogue import CATALOGUE, is_uuid4, register_of
 
 VOID, MERGED_INTO = "void", "merged_into"
 Edge = tuple[str, str | None, Write]
+# Kind → id → the operations written under it (none where a merge only names it).
+Concerned = dict[str, dict[str, list[Told]]]
 
 
 class Standing(NamedTuple):
@@ -148,3 +150,23 @@ def _is_covered(kind: str, registers: Registers, voids: list[Write], forked: Col
 def _names(void: Write, register: str, write: Write) -> bool:
     same = void.dot.split(":")[0] == write.dot.split(":")[0]
     return (same or void.role != "agent") and write.dot in void.value["par"].get(register, ())
+
+
+def concerned(tolds: Iterable[list[Told]]) -> Concerned:
+    """Kind → the ids that some act is about, or names as the survivor of a merge."""
+    every = [each for each in tolds if any(told.operation.act not in WRITES for told in each)]
+    found: Concerned = defaultdict(dict)
+    for each in every:
+        found[each[0].operation.kind][each[0].operation.id] = each
+    for ids in found.values():
+        for identity, own in list(ids.items()):
+            for _, survivor, _ in merges(identity, gather(own)):
+                if survivor is not None:
+                    ids.setdefault(survivor, [])
+    return found
+
+
+def undone_in(known: Concerned) -> set[str]:
+    """The dots of merges that the unmerges of all kinds name."""
+    every: list[Registers] = [gather(tolds) for ids in known.values() for tolds in ids.values() if tolds]
+    return unmerged(every)

@@ -13,9 +13,11 @@ from app.audit.brought import Bringings
 from app.audit.chain import SCALE, Chains, Seals, Stored, batches, batches_of
 from app.audit.compare import Comparison, make_shapes
 from app.audit.figures import Recount
+from app.audit.joined import Joined
 from app.audit.refold import Told, refused
 from app.audit.report import Findings, Report
 from app.audit.report import Told as Progress
+from app.audit.standing import undone_in
 from app.audit.trust import Trust
 from app.database import Database
 from app.territory.countries import COUNTRIES
@@ -75,7 +77,10 @@ class Audit:
         comparison, forked = self.comparison, self.forked
         sweep.check_forks(self.connection, self.findings, forked)
         sweep.check_quarantine(self.connection, self.findings, self.aside)
-        comparison.finish(forked, self._find)
+        acted, rows = comparison.finish(forked, self._find)
+        joined = Joined(comparison, forked=forked, undone=undone_in(acted))
+        for kind, known in acted.items():
+            joined.compare(kind, rows=rows[kind], known=known)
         sweep.check_extra_rows(comparison, self._names)
         sweep.check_numbers(comparison, self._batch_of)
         sweep.check_followers(comparison, {key: each.dev for key, each in self.chains.chains.items()})

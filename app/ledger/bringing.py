@@ -18,7 +18,7 @@ from app.ledger.bulk import lock_door
 from app.ledger.door import Door, Held, Readable
 from app.ledger.entry import Author
 from app.ledger.keeping import Origin, keep_brought, note_forks, numbers_of, origin_of
-from app.ledger.lines import compress
+from app.ledger.lines import compress, decompress
 from app.ledger.node import Marks
 from app.ledger.operations import MOST_HAVE, TYP, areas_of_commune
 from app.ledger.senders import admit, homes_of
@@ -129,13 +129,20 @@ def check_answer(door: Door, content: bytes, *, signature: str) -> Answer:
         verify_detached(key, content, signature, kid=standing.upstream_node, typ=TYP)
     except BadSignature as error:
         raise NOT_THE_PROVINCE() from error
-    *records, last = (orjson.loads(line) for line in content.splitlines())
-    if last["for"] != standing.dev:
+    answer, reader = _parse(content, signature)
+    if reader != standing.dev:
         raise NOT_THE_PROVINCE("La réponse est faite pour un autre serveur.")
+    return answer
+
+
+def _parse(content: bytes, signature: str) -> tuple[Answer, str]:
+    """What an answer says, and for whom it was made."""
+    *records, last = (orjson.loads(line) for line in content.splitlines())
     told = [each for record in records for each in _read(record["operations"])]
-    return Answer(
+    answer = Answer(
         content, signature, told, len(records), last["after"], last["more"], last["feed"], last["grants"]
     )
+    return answer, last["for"]
 
 
 def _read(operations: Iterable[Mapping[str, Any]]) -> Iterator[Told]:
@@ -201,15 +208,35 @@ def take_answer(door: Door, answer: Answer) -> int:
     return sum(len(group.batch.lines) for group in lacking)
 
 
-def _keep(connection: sa.Connection, door: Door, answer: Answer, *, at: str) -> list[Group]:
-    """Store the lines that are lacking, all of them before any is folded: none of them shall wait for another."""
+def fold_answer_again(connection: sa.Connection, door: Door, kept: sa.Row[Any]) -> int:
+    """Fold a stored answer (a row of `brought_answer`) into registers that hold only what came before it; how many
+    lines it brought. Its lines are stored anew, the answer stays as it is."""
+    answer, _ = _parse(decompress(kept.content), kept.signature)
+    lacking = _keep(connection, door, answer, at=kept.at, kept=kept.id, before=kept.after_batch + 1)
+    for group in lacking:
+        _fold(connection, door, group, at=kept.at)
+    return sum(len(group.batch.lines) for group in lacking)
+
+
+def _keep(
+    connection: sa.Connection,
+    door: Door,
+    answer: Answer,
+    *,
+    at: str,
+    kept: int | None = None,
+    before: int | None = None,
+) -> list[Group]:
+    """Store the lines that are lacking, all of them before any is folded: none of them shall wait for another.
+
+    `kept`: the number under which the answer is stored already; `before`: as if later batches were not here.
+    """
     groups: list[Group] = []
-    kept: int | None = None
     for (dev, ep, by, role, _), tolds in _grouped(answer.operations).items():
         place = origin_of(connection, dev, ep)
         lines = [told.line for told in tolds]
         whole = Batch(Header(1, dev, ep, lines[0].n, lines[-1].n, None, by), lines)
-        held = door.compare(connection, whole, origin=place, at=at)
+        held = door.compare(connection, whole, origin=place, at=at, before=before)
         _hear_of_forks(connection, tolds, held, at=at)
         fresh = [told for told in tolds if not _is_known(held, told.line.n)]
         if not fresh and not held.entities:

@@ -198,9 +198,24 @@ class Door:
         dispositions = {"0": {"status": "quarantined", "reason": reason}}
         receipt = keeping.make_receipt(self.identity, envelope, header=None, dispositions=dispositions, at=at)
         keeping.keep_batch(connection, envelope, header=None, local=None, at=at, receipt=receipt)
+        self._quarantine_whole(connection, envelope, reason, at=at)
+        return receipt
+
+    def _quarantine_whole(
+        self, connection: sa.Connection, envelope: Envelope, reason: str, *, at: str
+    ) -> None:
         whole = [(Line(0, envelope.data, None, reason), reason)]
         keeping.set_aside(connection, envelope, whole, header=None, area=self._aside_area(envelope), at=at)
-        return receipt
+
+    def fold_again(self, connection: sa.Connection, envelope: Envelope, *, number: int, at: str) -> int:
+        """Fold the stored batch `number`, received at `at`, into registers that hold only those before it; how many
+        operations it has. Stores and receipts nothing: the batch is kept as it is."""
+        readable = self._read(envelope)
+        if isinstance(readable, str):
+            self._quarantine_whole(connection, envelope, readable, at=at)
+            return 0
+        self._fold(connection, envelope, readable, at=at, before=number)
+        return len(readable.batch.lines)
 
     def _aside_area(self, envelope: Envelope) -> int | None:
         return self.areas.id(self.areas.fallback(envelope.sender.commune(self.territory.commune_of)))
@@ -261,12 +276,18 @@ class Door:
     # -- folding -----------------------------------------------------------------------------------------------
 
     def _fold(
-        self, connection: sa.Connection, envelope: Envelope, readable: Readable, *, at: str
+        self,
+        connection: sa.Connection,
+        envelope: Envelope,
+        readable: Readable,
+        *,
+        at: str,
+        before: int | None = None,
     ) -> tuple[dict[str, Disposition], int]:
         header, sender = readable.batch.header, envelope.sender
         place = keeping.origin_of(connection, header.dev, header.ep)
         local, ranges = place.local, place.ranges
-        held = self.compare(connection, readable.batch, origin=place, at=at)
+        held = self.compare(connection, readable.batch, origin=place, at=at, before=before)
         commune = sender.commune(self.territory.commune_of)
         author = Author(
             sender.dev, header.ep, local, sender.role, commune, header.by, header.from_, header.to
@@ -322,14 +343,21 @@ class Door:
         return fold
 
     @staticmethod
-    def compare(connection: sa.Connection, readable: Batch, *, origin: keeping.Origin, at: str) -> Held:
+    def compare(
+        connection: sa.Connection,
+        readable: Batch,
+        *,
+        origin: keeping.Origin,
+        at: str,
+        before: int | None = None,
+    ) -> Held:
         """Operation numbers already held: the same line is a duplicate, another line under the same dot a fork, which
-        is noted."""
+        is noted. `before`: held in batches stored before that number."""
         held, header = Held(), readable.header
         numbers = [line.n for line in readable.lines if origin.holds(line.n)]
         if not numbers:
             return held
-        stored = lines_at(connection, [(origin.local, n) for n in numbers])
+        stored = lines_at(connection, [(origin.local, n) for n in numbers], before=before)
         for line in readable.lines:
             held.compare(header, line, others=stored.get((origin.local, line.n), ()))
         if held.dots:

@@ -50,11 +50,11 @@ class StoredLine:
 
 
 def lines_at(
-    connection: sa.Connection, places: Iterable[tuple[int, int]]
+    connection: sa.Connection, places: Iterable[tuple[int, int]], *, before: int | None = None
 ) -> dict[tuple[int, int], list[StoredLine]]:
     """The stored lines at (origin, n), in batches or brought; several where the dot is forked or came twice.
 
-    Three statements, each batch decoded once.
+    Three statements, each batch decoded once. `before`: only of batches stored before that number.
     """
     wanted: dict[int, list[int]] = {}
     for local, n in sorted(set(places)):
@@ -65,7 +65,7 @@ def lines_at(
             batch.c.origin, batch.c.content, batch.c.received_at, batch.c.sha256, origin.c.dev, origin.c.ep
         )
         .join(origin, origin.c.id == batch.c.origin)
-        .where(batch.c.id.in_(spans))
+        .where(batch.c.id.in_(spans if before is None else [each for each in spans if each < before]))
         .order_by(batch.c.id)
     )
     found: dict[tuple[int, int], list[StoredLine]] = {}

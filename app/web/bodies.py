@@ -23,6 +23,9 @@ UNKNOWN_CODING = problem(
 TOO_SLOW = problem(
     "too_slow", 408, "Envoi trop lent", "L'envoi a duré trop longtemps ; envoyez de plus petits lots."
 )
+HEADERS_TOO_LARGE = problem(
+    "headers_too_large", 431, "En-têtes trop longs", "Envoyez moins d'en-têtes à la fois."
+)
 
 MIB = 1 << 20
 # Bodies of all requests together: beyond it new ones wait outside (503), however many open connections there are.
@@ -44,12 +47,23 @@ class Bound:
     seconds: float
 
 
-DEFAULT = Bound(8 * MIB, 60)
-BOUNDS: Mapping[str, Bound] = {
-    "/sync/v1/batches": Bound(MIB, 60),
-    # A server's relay over a slow line: large, and its sender is another server.
-    "/sync/v1/bundles": Bound(64 * MIB, 600),
-}
+REQUEST_SECONDS = 300.0
+DEFAULT = Bound(8 * MIB, REQUEST_SECONDS)
+
+
+def bounds_within(seconds: float) -> Mapping[str, Bound]:
+    """The bounds by path where a request may take so many seconds to arrive.
+
+    A full batch is some 150 kB on the wire: 300 s let it through a 2G line that keeps up half a kilobyte per second.
+    """
+    return {
+        "/sync/v1/batches": Bound(MIB, seconds),
+        # A server's relay over a slow line: large, and its sender is another server.
+        "/sync/v1/bundles": Bound(64 * MIB, 2 * seconds),
+    }
+
+
+BOUNDS = bounds_within(REQUEST_SECONDS)
 
 
 class ClientGone(Exception):
