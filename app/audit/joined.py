@@ -27,10 +27,9 @@ class Joined:
         self._forked = forked
         self._undone = undone
 
-    def compare(
-        self, shape: Shape, kind: str, rows: Mapping[str, Row], known: Mapping[str, list[Told]]
-    ) -> None:
+    def compare(self, kind: str, *, rows: Mapping[str, Row], known: Mapping[str, list[Told]]) -> None:
         """Compare the rows of one kind: `known` are the operations of each id, `rows` the stored rows by id."""
+        shape = self._comparison.shape(kind)
         own = {identity: refold.gather(tolds) for identity, tolds in known.items()}
         for registers in own.values():
             # The mark of a row that acts concern: with nothing else in it, it counts for nothing.
