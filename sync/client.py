@@ -166,6 +166,7 @@ class Tablet(Outbox):
                 grant=self.store.facts()["grant"],
                 sha256=held.sha256,
                 dev=self.dev,
+                stranger=self._is_stranger(contact.met.node),
             )
         except Unreachable:
             self._pace(slow=True)
@@ -182,6 +183,12 @@ class Tablet(Outbox):
             self._pace(slow=False)
         self.take([receipt])
         return True
+
+    def _is_stranger(self, node: str) -> bool:
+        """Tell whether this node has never taken anything from this device, nor enrolled it."""
+        return node != self.store.facts()["node"] and not any(
+            node in each.nodes for each in self.store.batches()
+        )
 
     def _pace(self, *, slow: bool) -> None:
         now = self.store.facts().get("batch_bytes", FIRST_BATCH_BYTES)

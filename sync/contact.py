@@ -157,9 +157,14 @@ class Contact:
         self._session = self._ask("POST", "/sessions", read, make=body)
         return self._session
 
-    def push(self, content: bytes, *, signature: str, grant: str, sha256: str, dev: str) -> Receipt:
-        """Send one batch (gzip) until its receipt verifies; the grant goes along only when the node asks for it."""
+    def push(
+        self, content: bytes, *, signature: str, grant: str, sha256: str, dev: str, stranger: bool = False
+    ) -> Receipt:
+        """Send one batch (gzip) until its receipt verifies; the grant goes along only when the node asks for it, or
+        when it is sure to ask: a `stranger` would send the batch twice."""
         headers = {"Content-Type": NDJSON, "Content-Encoding": "gzip", "Batch-Signature": signature}
+        if stranger:
+            headers["Device-Grant"] = grant
 
         def read(response: httpx.Response) -> Receipt:
             found = self._check_receipt(

@@ -34,6 +34,17 @@ def portal(request: httpx.Request, _go: Callable[[], httpx.Response]) -> httpx.R
     return httpx.Response(200, html=PORTAL, request=request)
 
 
+def truncated(request: httpx.Request, go: Callable[[], httpx.Response]) -> httpx.Response:
+    """Half of the answer arrives, and looks like all of it."""
+    whole = go()
+    return httpx.Response(
+        whole.status_code,
+        headers=[(n, v) for n, v in whole.headers.raw if n.lower() != b"content-length"],
+        content=whole.content[: len(whole.content) // 2],
+        request=request,
+    )
+
+
 def busy(request: httpx.Request, _go: Callable[[], httpx.Response]) -> httpx.Response:
     """The node has no time and says when to come again."""
     problem = {"code": "busy", "detail": "Serveur occupé"}
