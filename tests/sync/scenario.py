@@ -34,7 +34,13 @@ def play(world: World, *, clock: Clock = no_clock, seed: int = 8) -> None:
         place = {"commune": KINTAMBO, "quartier": "1017010", "avenue": f"Avenue {at}"}
         enter("a", kind="household", id=home, new=True, set=place)
     for at, person in enumerate(people):
-        values = {"household": homes[at % 3], "nom": "Mbuyi", "sex": "F", "birth_date": "1990", "tomorrow": at}
+        values = {
+            "household": homes[at % 3],
+            "nom": "Mbuyi",
+            "sex": "F",
+            "birth_date": "1990",
+            "tomorrow": at,
+        }
         enter("a", kind="person", id=person, new=True, set=values)
     with world.befalling("/batches", lost_after):
         world.push("a")
@@ -44,7 +50,13 @@ def play(world: World, *, clock: Clock = no_clock, seed: int = 8) -> None:
         par = {register: world.seen(name, "person", people[0], register) for register in values}
         enter(name, kind="person", id=people[0], set=values, par=par)
     moved = {"commune": KINTAMBO, "quartier": "1017021"}
-    enter("b", kind="household", id=homes[1], set=moved, par={"commune": world.seen("b", "household", homes[1], "commune")})
+    enter(
+        "b",
+        kind="household",
+        id=homes[1],
+        set=moved,
+        par={"commune": world.seen("b", "household", homes[1], "commune")},
+    )
     enter("a", kind="person", id=people[1], set={"phone": "1"})
     enter("b", kind="person", id=people[1], set={"phone": "2", "sex": "X"})
     world.push("b", to=PROVINCE)

@@ -135,7 +135,15 @@ def test_a_planted_bug_is_caught(
 def test_a_waiting_list_that_forgets_is_caught(world: World) -> None:
     play(world)
     unheard = f"{world.tablets['a'].dev}:7:999"
-    world.enter("b", {"kind": "person", "id": world.entities("b", "person")[0], "set": {"phone": "3"}, "par": {"phone": [unheard]}})
+    world.enter(
+        "b",
+        {
+            "kind": "person",
+            "id": world.entities("b", "person")[0],
+            "set": {"phone": "3"},
+            "par": {"phone": [unheard]},
+        },
+    )
     world.settle()
     assert wrong(world, invariants.waiting_is_listed) == []
     with world.nodes[PROVINCE].database.write() as connection:

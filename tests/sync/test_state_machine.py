@@ -13,9 +13,15 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
-from sync.catalogue import register_of
+from sync.catalogue import CATALOGUE, register_of
 from tests.conftest import FULL, Engines
 from tests.sync import network
 from tests.sync.invariants import wrong
@@ -26,7 +32,9 @@ EXAMPLES, STEPS = (150, 60) if FULL else (12, 25)
 QUARTIERS = {COMMUNES[0]: ("1017010", "1017021"), COMMUNES[1]: ("1008010", "1008020")}
 FAULTS = (None, network.lost_before, network.lost_after, network.portal, network.truncated, network.busy)
 NAMES = st.sampled_from(["Mbuyi", "Mbuya", "MBUYI", "é", "e\u0301"])
-TIMES = st.sampled_from([None, "1970-01-01T00:00:00+01:00", "2046-01-01T00:00:00+01:00", "2026-02-02T22:00:00+01:00"])
+TIMES = st.sampled_from(
+    [None, "1970-01-01T00:00:00+01:00", "2046-01-01T00:00:00+01:00", "2026-02-02T22:00:00+01:00"]
+)
 EDITS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "household": {"avenue": NAMES, "tenure": st.sampled_from(["owner", "king"]), "card": NAMES},
     "person": {
@@ -76,13 +84,26 @@ class Machine(RuleBasedStateMachine):
         commune = self.world.home_of(name)
         home = str(uuid.uuid4())
         quartier = QUARTIERS[commune][place % 2]
-        self.save(name, {"kind": "household", "id": home, "new": True, "set": {"quartier": quartier, "commune": commune}}, at)
+        self.save(
+            name,
+            {"kind": "household", "id": home, "new": True, "set": {"quartier": quartier, "commune": commune}},
+            at,
+        )
         for _ in range(size):
             values = {"household": home, "nom": "Mbuyi", "sex": "F", "birth_date": "1990"}
             self.save(name, {"kind": "person", "id": str(uuid.uuid4()), "new": True, "set": values}, at)
 
-    @rule(which=WHICH, entity=WHICH, kind=st.sampled_from(sorted(EDITS)), data=st.data(), at=TIMES, blind=st.booleans())
-    def edit(self, which: int, entity: int, kind: str, data: st.DataObject, at: str | None, blind: bool) -> None:
+    @rule(
+        which=WHICH,
+        entity=WHICH,
+        kind=st.sampled_from(sorted(EDITS)),
+        data=st.data(),
+        at=TIMES,
+        blind=st.booleans(),
+    )
+    def edit(
+        self, which: int, entity: int, kind: str, data: st.DataObject, at: str | None, blind: bool
+    ) -> None:
         """Change a field of something on the screen (blind: as if nothing had been shown)."""
         name = self.tablet(which)
         ids = self.world.entities(name, kind)
@@ -109,16 +130,62 @@ class Machine(RuleBasedStateMachine):
         name = self.tablet(which)
         ids, homes = self.world.entities(name, "person"), self.world.entities(name, "household")
         if ids and homes:
-            self._change(name, "person", ids[entity % len(ids)], {"household": homes[home % len(homes)]}, at=at)
+            self._change(
+                name, "person", ids[entity % len(ids)], {"household": homes[home % len(homes)]}, at=at
+            )
 
     def _change(
-        self, name: str, kind: str, identity: str, values: dict[str, Any], *, at: str | None, blind: bool = False
+        self,
+        name: str,
+        kind: str,
+        identity: str,
+        values: dict[str, Any],
+        *,
+        at: str | None,
+        blind: bool = False,
     ) -> None:
         par = {} if blind else {r: self.world.seen(name, kind, identity, r) for r in compound(kind, values)}
         operation = {"kind": kind, "id": identity, "set": values}
         if par := {register: dots for register, dots in par.items() if dots}:
             operation["par"] = par
         self.save(name, operation, at)
+
+    # -- what is done to whole entities ----------------------------------------------------------------------------
+
+    @rule(which=WHICH, entity=WHICH, kind=st.sampled_from(sorted(EDITS)), at=TIMES)
+    def void(self, which: int, entity: int, kind: str, at: str | None) -> None:
+        """Strike out something on the screen."""
+        name = self.tablet(which)
+        ids = self.world.entities(name, kind)
+        if ids:
+            identity = ids[entity % len(ids)]
+            every = [*CATALOGUE[kind].registers, "tomorrow"]
+            par = {each: dots for each in every if (dots := self.world.seen(name, kind, identity, each))}
+            self.save(name, {"kind": kind, "id": identity, "act": "void", "par": par}, at)
+
+    @rule(which=WHICH, act=st.sampled_from(["restore", "unmerge"]), entity=WHICH, at=TIMES)
+    def undo(self, which: int, act: str, entity: int, at: str | None) -> None:
+        """A clerk takes a void or a merge back; done by an agent it is set aside."""
+        name = self.tablet(which)
+        undone = {"restore": "void", "unmerge": "merge"}[act]
+        dots, ids = self.world.acts(undone), self.world.entities(name, "person")
+        if dots and ids:
+            operation = {"kind": "person", "id": ids[entity % len(ids)], "act": act}
+            self.save(name, operation | {"par": {undone: [dots[which % len(dots)]]}}, at)
+
+    @rule(loser=WHICH, survivor=WHICH, kind=st.sampled_from(sorted(EDITS)), answer=st.booleans(), at=TIMES)
+    def merge(self, loser: int, survivor: int, kind: str, answer: bool, at: str | None) -> None:
+        """The clerk says that two of what is on his screen are one, and perhaps which value is right."""
+        ids = self.world.entities("b", kind)
+        if not ids:
+            return
+        one, other = ids[loser % len(ids)], ids[survivor % len(ids)]
+        operation: dict[str, Any] = {"kind": kind, "id": one, "act": "merge", "into": other}
+        if answer:
+            field = {"household": "card", "person": "phone"}[kind]
+            par = [*self.world.seen("b", kind, one, field), *self.world.seen("b", kind, other, field)]
+            operation |= {"set": {field: "1"}} | ({"par": {field: par}} if par else {})
+        self.save("b", operation, at)
 
     # -- what networks and machines do -------------------------------------------------------------------------------
 
@@ -164,11 +231,11 @@ class Machine(RuleBasedStateMachine):
         self.world.back_up(name)
 
     @precondition(lambda self: self.world.saved)
-    @rule(which=WHICH)
-    def restore_a_server(self, which: int) -> None:
-        """The copy takes the database's place."""
+    @rule(which=WHICH, noticed=st.booleans())
+    def restore_a_server(self, which: int, noticed: bool) -> None:
+        """The copy takes the database's place, whether the server can tell or not."""
         names = sorted(self.world.saved)
-        self.world.restore(names[which % len(names)])
+        self.world.restore(names[which % len(names)], noticed=noticed)
 
     @precondition(lambda self: len(self.world.tablets) < len(TABLETS) + 2)
     @rule(which=WHICH)
