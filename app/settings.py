@@ -36,6 +36,9 @@ class Settings(BaseSettings):
         4, gt=0, description="Batches accepted at the same time; more get 503 with Retry-After."
     )
     waiting: int = Field(64, gt=0, description="Batches that may wait for their turn before 503 is answered.")
+    pack_rows: int = Field(
+        500, gt=0, description="Rows an area must have for a pack, and changed rows for a newer one."
+    )
     relay_seconds: float = Field(
         30.0, gt=0, description="Pause between two relays to the province, in seconds."
     )

@@ -18,13 +18,13 @@ from backports import zstd
 from app.clock import moment, stamp
 from app.errors import Problem
 from app.ledger.bringing import bring_all, catch_up_if_needed, finish_catching_up
-from app.ledger.bundle import Record, read_bundle, write_bundle
 from app.ledger.door import Door
 from app.ledger.keeping import Envelope
 from app.ledger.lines import decompress
 from app.ledger.senders import admit
 from app.ledger.tables import batch, device, node
 from app.ledger.upstream import NOT_THE_PROVINCE, ask, note_feed
+from sync.bundle import Record, read_bundle, write_bundle
 from sync.seal import BadSignature, PublicKey, check_grant, check_node_cert, sign_compact, verify_detached
 
 LEVEL = 6
