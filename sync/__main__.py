@@ -16,12 +16,15 @@ import orjson
 
 from sync.answers import SyncError, counted
 from sync.arguments import make_parser
-from sync.client import Pulled, Pushed, Tablet
+from sync.client import Pushed, Tablet
+from sync.download import Pulled
 from sync.outbox import BadOperation
 from sync.sqlite_store import SqliteStore
 from sync.store import Damaged
 
 TIMEOUT = httpx.Timeout(60.0, connect=20.0)
+# One connection through pauses too: on a slow line a new one costs several round trips. The server keeps it for 75 s.
+LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=60.0)
 MOST_LINE = 8 << 20
 _FILE_ERRORS: dict[type[OSError], str] = {
     FileNotFoundError: "Fichier introuvable",
@@ -132,7 +135,7 @@ def _pull(tablet: Tablet) -> None:
     progress = Progress("Fiches reçues")
 
     def told(done: Pulled) -> None:
-        progress.tell(done.rows)
+        progress.tell(done.rows, total=done.expected or None)
 
     done = tablet.pull(told)
     progress.end()
@@ -206,7 +209,7 @@ def main(typed: list[str] | None = None) -> int:
     try:
         store = SqliteStore(asked.data)
         try:
-            with httpx.Client(timeout=TIMEOUT) as http:
+            with httpx.Client(timeout=TIMEOUT, limits=LIMITS) as http:
                 _run(asked, store, http)
         finally:
             store.close()

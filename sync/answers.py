@@ -81,16 +81,23 @@ def read_page(response: httpx.Response) -> Page:
         last = lines.pop()
         after = {area: str(position) for area, position in last["after"].items()}
         page = Page(lines, after, str(last["feed"]), bool(last["more"]), dict(last.get("have") or {}))
-        _check_lines(page.lines)
+        check_lines(page.lines)
     except (orjson.JSONDecodeError, IndexError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise NotTheNode from error
     return page
 
 
-def _check_lines(lines: Iterable[Mapping[str, Any]]) -> None:
+def check_lines(lines: Iterable[Mapping[str, Any]]) -> None:
+    """Raise KeyError, TypeError or ValueError where a line of the feed lacks what a device needs of it."""
     for line in lines:
         if "drop" not in line:
             _ = line["kind"], line["area"], int(line["rev"]), line["leave"] if "leave" in line else line["id"]
+
+
+def is_busy(response: httpx.Response) -> bool:
+    """Whether the node itself says when to come again: it was reached, the line is not to blame."""
+    told = response.headers.get("content-type", "").startswith(_PROBLEM)
+    return response.status_code in (429, 503) and told and retry_after(response) is not None
 
 
 def retry_after(response: httpx.Response) -> float | None:
