@@ -22,6 +22,7 @@ from rich.table import Table
 import migrations
 from app import serving
 from app.access import officers
+from app.bundles import bundle_cli
 from app.clock import Clock
 from app.database import Database, NotDurable
 from app.errors import Problem
@@ -50,6 +51,7 @@ upstream_cli = typer.Typer(no_args_is_help=True, help="Rattachement de la commun
 cli.add_typer(officer_cli, name="officer")
 cli.add_typer(device_cli, name="device")
 cli.add_typer(upstream_cli, name="upstream")
+cli.add_typer(bundle_cli, name="bundle")
 out = Console()
 UUID_WIDTH = 36
 err = Console(stderr=True)

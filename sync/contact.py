@@ -28,11 +28,12 @@ from sync.answers import (
     read_cert,
     read_object,
     read_page,
+    read_receipt,
     refusal,
     retry_after,
 )
 from sync.protocol import BATCH_BYTES, BATCH_OPERATIONS
-from sync.seal import BadSignature, Key, PublicKey, peek, sign_compact, verify_detached
+from sync.seal import Key, PublicKey, peek, sign_compact
 from sync.store import Page, Receipt
 
 NDJSON = "application/x-ndjson"
@@ -360,13 +361,5 @@ class Contact:
 
     def _check_receipt(self, text: bytes, signature: str, *, dev: str) -> Receipt | None:
         """The receipt when this node's key or the province's signed it for this device, else None."""
-        try:
-            claims = orjson.loads(text)
-            node, sha256, at = claims["node"], claims["sha256"], claims["received_at"]
-            key = self.met.key if node == self.met.node else self.met.province_key
-            verify_detached(key, text, signature, kid=node, typ="receipt")
-        except (orjson.JSONDecodeError, BadSignature, KeyError, TypeError):
-            return None
-        if claims.get("dev") != dev or not isinstance(at, str) or _SHA256.fullmatch(sha256) is None:
-            return None
-        return Receipt(sha256, node, key.thumbprint() == self._province, at, text, signature)
+        keys = {self.met.node: self.met.key}
+        return read_receipt(text, signature, dev=dev, keys=keys, province=self.met.province_key)
