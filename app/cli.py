@@ -19,6 +19,7 @@ from rich.table import Table
 import migrations
 from app import doctor, serving
 from app.access import officers
+from app.bundles import bundle_cli
 from app.clock import Clock
 from app.database import Database, NotDurable
 from app.errors import Problem
@@ -51,6 +52,7 @@ cli.add_typer(doctor.commands)
 cli.add_typer(officer_cli, name="officer")
 cli.add_typer(device_cli, name="device")
 cli.add_typer(upstream_cli, name="upstream")
+cli.add_typer(bundle_cli, name="bundle")
 UUID_WIDTH = 36
 
 

@@ -25,11 +25,12 @@ from app.civil.projector import PROJECTIONS as CIVIL
 from app.clock import Clock
 from app.database import Database
 from app.ledger.door import Door
-from app.ledger.exchange import Turnstile
 from app.ledger.node import SteadyClock, reconcile_identity
+from app.ledger.packs import Packs
 from app.ledger.projection import Cell, Projection, Registry, Shape
 from app.ledger.projector import PROJECTIONS as LEDGER
 from app.ledger.relay import Relay
+from app.ledger.turnstile import Turnstile
 from app.population.projector import PROJECTIONS as POPULATION
 from app.settings import Settings
 from app.statistics.projector import ROLLUPS, make_cells
@@ -92,6 +93,7 @@ def create_app(node: Node, *, secure: bool = False, relay: bool = False) -> Fast
         if thread.is_alive():
             thread.stop()
         state.turnstile.close()
+        state.reading.close()
 
     application = FastAPI(
         title="Mboka" + (" — DONNÉES FICTIVES" if standing.demo else ""),
@@ -105,6 +107,9 @@ def create_app(node: Node, *, secure: bool = False, relay: bool = False) -> Fast
     state.kind, state.commune, state.standing = standing.kind, standing.commune, standing
     state.door, state.territory, state.secure = node.door, node.territory, secure
     state.turnstile = Turnstile(working=settings.accepting, waiting=settings.waiting)
+    state.reading = Turnstile(working=settings.accepting, waiting=settings.waiting)
+    packs = Path(settings.data) / "packs"
+    state.packs = Packs(node.door, packs, clock=node.clock, least_rows=settings.pack_rows)
     state.login = Login(node.database, node.clock, hours=settings.session_hours, tries=settings.login_tries)
     problems.install(application)
     _include(application)

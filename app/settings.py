@@ -41,6 +41,9 @@ class Settings(BaseSettings):
         gt=0,
         description="Time in which a request must have arrived whole, in seconds; twice that for bundles.",
     )
+    pack_rows: int = Field(
+        500, gt=0, description="Rows an area must have for a pack, and changed rows for a newer one."
+    )
     relay_seconds: float = Field(
         30.0, gt=0, description="Pause between two relays to the province, in seconds."
     )

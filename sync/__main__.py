@@ -1,4 +1,4 @@
-"""A tablet without a screen: `python -m sync --data DIR enrol | load | push | pull | sync | status`.
+"""A tablet without a screen: `python -m sync --data DIR enrol | load | push | pull | sync | export | import | status`.
 
 Speaks French to the person in front of it; everything it does is sync.client's.
 """
@@ -14,14 +14,18 @@ from typing import Any, TextIO
 import httpx
 import orjson
 
+from sync import carrying
 from sync.answers import SyncError, counted
 from sync.arguments import make_parser
-from sync.client import Pulled, Pushed, Tablet
+from sync.client import Pushed, Tablet
+from sync.download import Pulled
 from sync.outbox import BadOperation
 from sync.sqlite_store import SqliteStore
 from sync.store import Damaged
 
 TIMEOUT = httpx.Timeout(60.0, connect=20.0)
+# One connection through pauses too: on a slow line a new one costs several round trips. The server keeps it for 75 s.
+LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=60.0)
 MOST_LINE = 8 << 20
 _FILE_ERRORS: dict[type[OSError], str] = {
     FileNotFoundError: "Fichier introuvable",
@@ -132,7 +136,7 @@ def _pull(tablet: Tablet) -> None:
     progress = Progress("Fiches reçues")
 
     def told(done: Pulled) -> None:
-        progress.tell(done.rows)
+        progress.tell(done.rows, total=done.expected or None)
 
     done = tablet.pull(told)
     progress.end()
@@ -152,6 +156,30 @@ def _sync(tablet: Tablet) -> None:
     _pull(tablet)
     print(f"{counted(tablet.fetch_receipts(), 'nouveau reçu', many='nouveaux reçus')}.")
     _status(tablet, as_json=False)
+
+
+def _export(tablet: Tablet, file: Path, to: str | None) -> None:
+    progress = Progress("Lots écrits")
+    total = sum(each.settled_at is None for each in tablet.store.batches())
+    cert = to if to in (None, "province") else carrying.read_certificate(Path(str(to)))
+    done = carrying.Exported()
+    for done in carrying.export(tablet, file, receiver=carrying.receiver_of(tablet, cert)):
+        progress.tell(done.batches, total=total)
+    progress.end()
+    lots = counted(done.batches, "lot écrit", many="lots écrits")
+    print(f"{lots} ({counted(done.operations, 'opération', many='opérations')}).")
+    for path in done.files:
+        print(f"À porter : {path}")
+
+
+def _import(tablet: Tablet, file: Path) -> None:
+    for path in carrying.files_of(file):
+        found = carrying.take_file(tablet, path)
+        print(f"{path.name} : {counted(found.receipts, 'nouveau reçu', many='nouveaux reçus')}.")
+        if found.refused:
+            print(f"{counted(found.refused, 'lot refusé', many='lots refusés')} par le serveur.")
+        if found.strange:
+            print(f"{counted(found.strange, 'reçu non valable laissé', many='reçus non valables laissés')}.")
 
 
 def _status(tablet: Tablet, *, as_json: bool) -> None:
@@ -186,6 +214,10 @@ def _run(asked: argparse.Namespace, store: SqliteStore, http: httpx.Client) -> N
             _push(tablet, asked.to)
         case "pull":
             _pull(tablet)
+        case "export":
+            _export(tablet, asked.file, asked.to)
+        case "import":
+            _import(tablet, asked.file)
         case "sync":
             _sync(tablet)
         case _:
@@ -206,7 +238,7 @@ def main(typed: list[str] | None = None) -> int:
     try:
         store = SqliteStore(asked.data)
         try:
-            with httpx.Client(timeout=TIMEOUT) as http:
+            with httpx.Client(timeout=TIMEOUT, limits=LIMITS) as http:
                 _run(asked, store, http)
         finally:
             store.close()

@@ -3,6 +3,7 @@
 Reads answers and raises; asks nothing itself.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 import httpx
 import orjson
 
-from sync.seal import BadSignature, check_node_cert
-from sync.store import Page
+from sync.seal import BadSignature, PublicKey, check_node_cert, verify_detached
+from sync.store import Page, Receipt
 
 TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _PROBLEM = "application/problem+json"
 
 
@@ -81,16 +83,39 @@ def read_page(response: httpx.Response) -> Page:
         last = lines.pop()
         after = {area: str(position) for area, position in last["after"].items()}
         page = Page(lines, after, str(last["feed"]), bool(last["more"]), dict(last.get("have") or {}))
-        _check_lines(page.lines)
+        check_lines(page.lines)
     except (orjson.JSONDecodeError, IndexError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise NotTheNode from error
     return page
 
 
-def _check_lines(lines: Iterable[Mapping[str, Any]]) -> None:
+def check_lines(lines: Iterable[Mapping[str, Any]]) -> None:
+    """Raise KeyError, TypeError or ValueError where a line of the feed lacks what a device needs of it."""
     for line in lines:
         if "drop" not in line:
             _ = line["kind"], line["area"], int(line["rev"]), line["leave"] if "leave" in line else line["id"]
+
+
+def read_receipt(
+    text: bytes, signature: str, *, dev: str, keys: Mapping[str, PublicKey], province: PublicKey
+) -> Receipt | None:
+    """The receipt when a node of these keys (node id → key) or the province signed it for this device, else None."""
+    try:
+        claims = orjson.loads(text)
+        node, sha256, at = claims["node"], claims["sha256"], claims["received_at"]
+        key = keys.get(node, province)
+        verify_detached(key, text, signature, kid=node, typ="receipt")
+        if claims["dev"] != dev or not isinstance(at, str) or _SHA256.fullmatch(sha256) is None:
+            return None
+    except (orjson.JSONDecodeError, BadSignature, KeyError, TypeError):
+        return None
+    return Receipt(sha256, node, key.thumbprint() == province.thumbprint(), at, text, signature)
+
+
+def is_busy(response: httpx.Response) -> bool:
+    """Whether the node itself says when to come again: it was reached, the line is not to blame."""
+    told = response.headers.get("content-type", "").startswith(_PROBLEM)
+    return response.status_code in (429, 503) and told and retry_after(response) is not None
 
 
 def retry_after(response: httpx.Response) -> float | None:

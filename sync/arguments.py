@@ -81,6 +81,15 @@ def make_parser() -> Parser:
     )
     commands.add_parser("pull", help="recevoir les fiches de ses zones")
     commands.add_parser("sync", help="envoyer, recevoir, prendre les reçus")
+    carried = commands.add_parser("export", help="écrire sur une clé USB ce que la province n'a pas encore")
+    carried.add_argument("file", type=Path, metavar="FICHIER")
+    carried.add_argument(
+        "--to",
+        metavar="QUI",
+        help="« province », ou un fichier avec le certificat d'un autre serveur (sa réponse à hello)",
+    )
+    back = commands.add_parser("import", help="prendre les reçus rapportés sur une clé USB")
+    back.add_argument("file", type=Path, metavar="FICHIER")
     status = commands.add_parser("status", help="où en est l'appareil")
     status.add_argument("--json", action="store_true", help="en JSON")
     return parser

@@ -13,13 +13,14 @@ import httpx
 
 from sync.answers import Refused, SyncError, Unreachable, Untrusted
 from sync.contact import Contact, Met, Patience
+from sync.download import FirstDownload, Pulled
 from sync.outbox import Outbox, contains, is_held, is_missing
+from sync.pace import after_failure, next_size
 from sync.protocol import BATCH_BYTES
 from sync.seal import BadSignature, Key, check_grant, peek
 from sync.store import Facts, Held, Store, held_of
 
-FIRST_BATCH_BYTES, LEAST_BATCH_BYTES = 256 << 10, 16 << 10
-QUICK_SECONDS, SLOW_SECONDS = 3.0, 10.0
+FIRST_BATCH_BYTES, LEAST_BATCH_BYTES = 64 << 10, 16 << 10
 CONTACT_SECONDS = 300.0
 PAGE_BYTES = 512 << 10
 OTHER_HOME = "Le serveur à cette adresse est celui d'une autre commune : rien ne lui est envoyé."
@@ -39,16 +40,6 @@ class Pushed:
     operations: int = 0
     wire_bytes: int = 0
     left: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Pulled:
-    """What a pull did: pages read, rows written and removed, bytes on the wire both ways."""
-
-    pages: int = 0
-    rows: int = 0
-    removed: int = 0
-    wire_bytes: int = 0
 
 
 class Tablet(Outbox):
@@ -125,9 +116,7 @@ class Tablet(Outbox):
         """Sealed batches this node lacks, then what is still open, each batch sealed at the size the line can take."""
         yield from self._to_send(contact)
         while True:
-            most_bytes = min(
-                contact.met.batch_bytes, self.store.facts().get("batch_bytes", FIRST_BATCH_BYTES)
-            )
+            most_bytes = min(contact.met.batch_bytes, self._batch_bytes)
             sealed = self.seal_one(contact.met.batch_operations, most_bytes)
             if sealed is None:
                 return
@@ -158,7 +147,7 @@ class Tablet(Outbox):
 
     def _send(self, contact: Contact, held: Held) -> bool:
         self.store.note_try(held.sha256)
-        failures, started = contact.failures, time.monotonic()
+        troubles, started = (contact.failures, contact.busy), time.monotonic()
         try:
             receipt = contact.push(
                 self.store.content(held.sha256),
@@ -169,19 +158,21 @@ class Tablet(Outbox):
                 stranger=self._is_stranger(contact.met.node),
             )
         except Unreachable:
-            self._pace(slow=True)
+            self._aim(after_failure(self._batch_bytes, least=LEAST_BATCH_BYTES))
             raise
         except Refused as refused:
             if refused.code not in _ABOUT_THE_BATCH:
                 raise
             self.store.note_try(held.sha256, refused.code)
             return False
-        elapsed = time.monotonic() - started
-        if contact.failures > failures or elapsed > SLOW_SECONDS:
-            self._pace(slow=True)
-        elif elapsed < QUICK_SECONDS:
-            self._pace(slow=False)
         self.take([receipt])
+        seconds, now = time.monotonic() - started, self._batch_bytes
+        if contact.failures > troubles[0]:
+            self._aim(after_failure(now, least=LEAST_BATCH_BYTES))
+        elif contact.busy == troubles[1]:
+            self._aim(
+                next_size(now, size=held.size, seconds=seconds, least=LEAST_BATCH_BYTES, most=BATCH_BYTES)
+            )
         return True
 
     def _is_stranger(self, node: str) -> bool:
@@ -190,11 +181,15 @@ class Tablet(Outbox):
             node in each.nodes for each in self.store.batches()
         )
 
-    def _pace(self, *, slow: bool) -> None:
-        now = self.store.facts().get("batch_bytes", FIRST_BATCH_BYTES)
-        then = max(LEAST_BATCH_BYTES, now // 2) if slow else min(BATCH_BYTES, now * 2)
-        if then != now:
-            self.store.remember({"batch_bytes": then})
+    @property
+    def _batch_bytes(self) -> int:
+        """Decoded bytes to seal a batch at: what this line bore last, little on an unknown one."""
+        found: int = self.store.facts().get("batch_bytes", FIRST_BATCH_BYTES)
+        return found
+
+    def _aim(self, batch_bytes: int) -> None:
+        if batch_bytes != self._batch_bytes:
+            self.store.remember({"batch_bytes": batch_bytes})
 
     # -- receipts ------------------------------------------------------------------------------------------
 
@@ -218,15 +213,16 @@ class Tablet(Outbox):
     # -- pulling -------------------------------------------------------------------------------------------
 
     def pull(self, told: Callable[[Pulled], None] | None = None, *, page_bytes: int = PAGE_BYTES) -> Pulled:
-        """Read what changed in this device's areas from its home node, page by page until there is no more.
+        """Read what changed in this device's areas from its home node, page by page until there is no more; at first,
+        and after a restart from 0, areas come whole from packs where the node has them.
 
-        Raises Unreachable (pages read stay read), Refused (`revoked`: rows are dropped, the outbox is not).
+        Raises Unreachable (what was read stays read), Refused (`revoked`: rows are dropped, the outbox is not).
         """
         contact = self._contact()
         before, done, more = contact.wire_bytes, Pulled(), True
         while more:
             try:
-                more, step = self._in_session(contact, partial(self._pull_page, contact, page_bytes))
+                more, step = self._pull_step(contact, page_bytes, told=told)
             except Refused as refused:
                 if refused.code == "revoked":
                     self.store.drop_rows()
@@ -243,6 +239,15 @@ class Tablet(Outbox):
         self._notice_loss(contact.met.node)
         return done
 
+    def _pull_step(
+        self, contact: Contact, page_bytes: int, *, told: Callable[[Pulled], None] | None
+    ) -> tuple[bool, Pulled]:
+        """A first download where nothing was read yet, else one page; (is there more, what was done)."""
+        if self.store.positions():
+            return self._in_session(contact, partial(self._pull_page, contact, page_bytes))
+        in_session = partial(self._in_session, contact)
+        return FirstDownload(self.store, contact, in_session, self.unsettled_entities, told).run()
+
     def _notice_loss(self, node: str) -> None:
         """After a page that lacks a batch this node gave a receipt for: the node was restored, knowingly or not.
 
@@ -257,25 +262,23 @@ class Tablet(Outbox):
     def _pull_page(self, contact: Contact, page_bytes: int) -> tuple[bool, Pulled]:
         """Read and apply one page; (is there more, what was done). A changed feed or grant begins again from 0."""
         positions, facts = self.store.positions(), self.store.facts()
-        if positions and facts.get("read_areas") != facts["areas"]:
+        if facts.get("read_areas") != facts["areas"]:
             self.store.restart()
-            positions = {}
+            return True, Pulled()
         try:
             page = contact.changes(positions, limit_bytes=page_bytes)
         except Refused as refused:
-            if refused.code not in ("feed_changed", "area_not_granted") or not positions:
+            if refused.code not in ("feed_changed", "area_not_granted"):
                 raise
             self.store.restart()
             return True, Pulled()
-        if positions and page.feed != facts.get("feed"):
+        if page.feed != facts.get("feed"):
             self.store.restart()
             return True, Pulled()
         if page.more and page.after == positions:
             raise SyncError(
                 "no_progress", "Le serveur renvoie toujours la même page : prévenez l'administrateur."
             )
-        if not positions:
-            self.store.remember({"read_areas": facts["areas"]})
         written, removed = self.store.apply(page, self.unsettled_entities)
         return page.more, Pulled(1, written, removed)
 

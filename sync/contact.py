@@ -24,17 +24,20 @@ from sync.answers import (
     Unreachable,
     Untrusted,
     advised,
+    is_busy,
     read_cert,
     read_object,
     read_page,
+    read_receipt,
     refusal,
     retry_after,
 )
 from sync.protocol import BATCH_BYTES, BATCH_OPERATIONS
-from sync.seal import BadSignature, Key, PublicKey, peek, sign_compact, verify_detached
+from sync.seal import Key, PublicKey, peek, sign_compact
 from sync.store import Page, Receipt
 
 NDJSON = "application/x-ndjson"
+_IN_SESSION = ("/status", "/receipts", "/changes", "/packs")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 Read = TypeVar("Read")
@@ -42,9 +45,13 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often and how long (seconds) a call is tried: waits double from `first` to `longest`, with jitter."""
+    """How often and how long (seconds) a call is tried: waits double from `first` to `longest`, with jitter.
+
+    `turns`: how often a node that answers that it is busy is asked again; no fault of the line, so it costs no try.
+    """
 
     tries: int = 6
+    turns: int = 40
     first: float = 1.0
     longest: float = 120.0
     sleep: Callable[[float], None] = time.sleep
@@ -52,7 +59,8 @@ class Patience:
     def wait(self, attempt: int, asked: float | None) -> None:
         """Wait before attempt 1, 2, …; what the node asked for (Retry-After) is the least, ten minutes the most."""
         drawn = min(self.longest, self.first * 2 ** (attempt - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
-        self.sleep(min(600.0, max(drawn, asked or 0.0)))
+        # Those who were told the same moment do not come back in the same one.
+        self.sleep(min(600.0, max(drawn, (asked or 0.0) * random.uniform(1.0, 1.1))))  # noqa: S311
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,18 @@ class Session:
     grant: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A pack a node offers: the file's hash and size, the position (the server's text) the area is whole through."""
+
+    area: str
+    sha256: str
+    bytes: int
+    rows: int
+    after: str
+    feed: str
+
+
 def check_url(url: str) -> str:
     """Return the address without a final slash; Untrusted (`plain_http`) when it is not HTTPS nor on loopback."""
     parts = urlsplit(url)
@@ -101,6 +121,7 @@ class Contact:
         self.url = check_url(url)
         self.wire_bytes = 0
         self.failures = 0
+        self.busy = 0
         self._http = http
         self._province = province
         self._patience = patience
@@ -216,6 +237,45 @@ class Contact:
         params = [("after", f"{area}:{position}") for area, position in after.items()]
         return self._ask("GET", "/changes", read_page, params=[*params, ("limit_bytes", str(limit_bytes))])
 
+    def packs(self) -> list[Offer]:
+        """The packs of this device's areas."""
+
+        def read(response: httpx.Response) -> list[Offer]:
+            try:
+                return [
+                    Offer(
+                        str(each["area"]),
+                        str(each["sha256"]),
+                        int(each["bytes"]),
+                        int(each["rows"]),
+                        str(each["after"]),
+                        str(each["feed"]),
+                    )
+                    for each in orjson.loads(response.content)
+                    if _SHA256.fullmatch(each["sha256"])
+                ]
+            except (ValueError, KeyError, TypeError) as error:
+                raise NotTheNode from error
+
+        return self._ask("GET", "/packs", read)
+
+    def piece(self, offer: Offer, first: int, *, last: int) -> bytes:
+        """Bytes `first` … `last` of a pack."""
+
+        def read(response: httpx.Response) -> bytes:
+            if response.headers.get("ETag") != f'"{offer.sha256}"':
+                raise NotTheNode
+            whole = response.status_code == 200 and len(response.content) == offer.bytes
+            if whole:
+                return response.content[first : last + 1]
+            span = f"bytes {first}-{last}/{offer.bytes}"
+            if response.headers.get("Content-Range") != span or len(response.content) != last - first + 1:
+                raise NotTheNode
+            return response.content
+
+        headers = {"Range": f"bytes={first}-{last}", "If-Range": f'"{offer.sha256}"'}
+        return self._ask("GET", f"/packs/{offer.sha256}", read, headers=headers)
+
     # -- asking --------------------------------------------------------------------------------------------
 
     def _ask(
@@ -228,8 +288,8 @@ class Contact:
         **request: Any,
     ) -> Read:
         """Ask until `read` accepts the answer. Unreachable after the last try; Refused on the node's own no."""
-        reason = ""
-        for attempt in range(self._patience.tries):
+        reason, attempt, turns = "", 0, 0
+        while attempt < self._patience.tries:
             asked: float | None = None
             try:
                 response = self._send(method, path, **(make() if make is not None else request))
@@ -237,13 +297,18 @@ class Contact:
                 if response.is_success:
                     return read(response)
                 reason = refusal(response)
+                if is_busy(response) and turns < self._patience.turns:
+                    turns, self.busy = turns + 1, self.busy + 1
+                    self._patience.wait(1, asked)
+                    continue
             except httpx.RequestError as error:
                 reason = str(error) or type(error).__name__
             except NotTheNode:
                 reason = "la réponse ne vient pas du serveur (portail Wi-Fi ?)"
             self.failures += 1
-            if attempt + 1 < self._patience.tries:
-                self._patience.wait(attempt + 1, asked)
+            attempt += 1
+            if attempt < self._patience.tries:
+                self._patience.wait(attempt, asked)
         raise Unreachable(
             "unreachable",
             f"Serveur injoignable ({self.url}) : {reason.rstrip('.')}. Rien n'est perdu ; réessayez plus tard.",
@@ -253,7 +318,7 @@ class Contact:
         self, method: str, path: str, headers: Mapping[str, str] | None = None, **request: Any
     ) -> httpx.Response:
         sent = dict(headers or {})
-        if self._session is not None and path in ("/status", "/receipts", "/changes"):
+        if self._session is not None and path.startswith(_IN_SESSION):
             sent["Authorization"] = f"Bearer {self._session.token}"
         response = self._http.request(
             method, f"{self.url}/sync/v1{path}", headers=sent, follow_redirects=False, **request
@@ -301,13 +366,5 @@ class Contact:
 
     def _check_receipt(self, text: bytes, signature: str, *, dev: str) -> Receipt | None:
         """The receipt when this node's key or the province's signed it for this device, else None."""
-        try:
-            claims = orjson.loads(text)
-            node, sha256, at = claims["node"], claims["sha256"], claims["received_at"]
-            key = self.met.key if node == self.met.node else self.met.province_key
-            verify_detached(key, text, signature, kid=node, typ="receipt")
-        except (orjson.JSONDecodeError, BadSignature, KeyError, TypeError):
-            return None
-        if claims.get("dev") != dev or not isinstance(at, str) or _SHA256.fullmatch(sha256) is None:
-            return None
-        return Receipt(sha256, node, key.thumbprint() == self._province, at, text, signature)
+        keys = {self.met.node: self.met.key}
+        return read_receipt(text, signature, dev=dev, keys=keys, province=self.met.province_key)

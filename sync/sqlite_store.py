@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -65,6 +65,7 @@ class SqliteStore:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / "outbox.sqlite"
+        self._parts = folder / "packs"
         # The key is in it: nobody else on the machine may read it.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self._lock = threading.RLock()
@@ -324,11 +325,24 @@ class SqliteStore:
         """As in Store."""
         return dict(self._rows("SELECT kind, count(*) FROM row GROUP BY kind ORDER BY kind"))
 
+    def part(self, sha256: str) -> BinaryIO:
+        """As in Store."""
+        self._parts.mkdir(mode=0o700, exist_ok=True)
+        # Rows of people: nobody else on the machine may read them.
+        return open(self._parts / sha256, "a+b", opener=lambda path, flags: os.open(path, flags, 0o600))
+
+    def forget_parts(self) -> None:
+        """As in Store."""
+        for file in self._parts.glob("*"):
+            file.unlink(missing_ok=True)
+
     def drop_rows(self) -> None:
         """As in Store."""
         with self._transaction():
             self._db.execute("DELETE FROM row")
             self._db.execute("DELETE FROM position")
+            self._remember({"packed": None})
+        self.forget_parts()
 
 
 def _split(nodes: str | None) -> frozenset[str]:

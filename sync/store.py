@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol
+from io import BytesIO
+from typing import Any, BinaryIO, Protocol
 
 import orjson
 
@@ -165,8 +166,14 @@ class Store(Protocol):
     def count_rows(self) -> dict[str, int]:
         """Kind → rows held."""
 
+    def part(self, sha256: str) -> BinaryIO:
+        """The file a pack is fetched into, to read and to append; closed it keeps what came, through a crash too."""
+
+    def forget_parts(self) -> None:
+        """Remove all fetched files."""
+
     def drop_rows(self) -> None:
-        """Remove every pulled row and position; the outbox stays."""
+        """Remove every pulled row, position and fetched file; the outbox stays."""
 
 
 # the rules of a page, the same for every store ---------------------------------------------------------
@@ -198,6 +205,13 @@ class _Epoch:
     prev: str | None = None
 
 
+class _Part(BytesIO):
+    """A file in memory that is there again when it is opened again."""
+
+    def close(self) -> None:
+        self.seek(0, 2)
+
+
 class MemoryStore:
     """A device that forgets everything when its program ends: for tests and simulations."""
 
@@ -212,6 +226,7 @@ class MemoryStore:
         self._receipts: dict[tuple[str, str], Receipt] = {}
         self._rows: dict[Entity, Row] = {}
         self._positions: dict[str, str] = {}
+        self._parts: dict[str, _Part] = {}
 
     def facts(self) -> Facts:
         """As in Store."""
@@ -358,11 +373,21 @@ class MemoryStore:
             counted[kind] = counted.get(kind, 0) + 1
         return counted
 
+    def part(self, sha256: str) -> BinaryIO:
+        """As in Store."""
+        return self._parts.setdefault(sha256, _Part())
+
+    def forget_parts(self) -> None:
+        """As in Store."""
+        self._parts.clear()
+
     def drop_rows(self) -> None:
         """As in Store."""
         with self._lock:
             self._rows.clear()
             self._positions.clear()
+            self._facts["packed"] = None
+            self._parts.clear()
 
 
 def _is_in(area: str, row: Row) -> bool:

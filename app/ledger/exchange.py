@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials
 
 from app.access.permissions import BEARER, clock, database, device
 from app.access.permissions import settings as node_settings
 from app.clock import Clock, stamp
 from app.database import Database
-from app.errors import BUSY, Problem
+from app.errors import Problem
 from app.ledger import enrolment, sessions
 from app.ledger.door import Door
 from app.ledger.feed import LEAST_BYTES, MOST_BYTES, PAGE_BYTES, Feed, areas_of, read_positions
 from app.ledger.keeping import receipts_of
 from app.ledger.operations import MOST_HAVE, Operations, areas_of_commune, read_have
+from app.ledger.packs import Packs
 from app.ledger.relay import accept_bundle
-from app.ledger.schemas import EnrolmentIn, EnrolmentOut, Hello, Receipt, SessionIn, SessionOut
+from app.ledger.schemas import EnrolmentIn, EnrolmentOut, Hello, PackOut, Receipt, SessionIn, SessionOut
 from app.ledger.senders import Sender
+from app.ledger.sending import send_file
 from app.ledger.standing import ranges_of
+from app.ledger.turnstile import Turnstile
 from app.settings import Settings
 from sync.protocol import BATCH_BYTES, BATCH_OPERATIONS, PROTOCOL_VERSION
 
 router = APIRouter(prefix="/sync/v1", tags=["Synchronisation"], dependencies=[Depends(device())])
 NDJSON = "application/x-ndjson"
+GZIP = "application/gzip"
+# What a crowded node advises: more devices get their turn, and none waits for another's long batch.
+CROWDED_BYTES, CROWDED_OPERATIONS = 128 << 10, 1000
 SEALED = {
     "schema": {"type": "string", "description": "Lot scellé : l'en-tête, puis une opération par ligne."},
     "example": '{"v":1,"dev":"7b0c…","ep":77,"from":1,"to":1,"prev":null,"by":"6f9a…"}\n'
@@ -44,30 +46,6 @@ BUNDLED = {
 Store = Annotated[Database, Depends(database)]
 Now = Annotated[Clock, Depends(clock)]
 Config = Annotated[Settings, Depends(node_settings)]
-Answer = TypeVar("Answer")
-
-
-class Turnstile:
-    """How many batches are worked on at once, and how many may wait: the rest are told when to come again.
-
-    Threads of its own: those that serve everything else must not stand in line for the database's one writer.
-    """
-
-    def __init__(self, *, working: int, waiting: int) -> None:
-        self._room = threading.BoundedSemaphore(working + waiting)
-        self._workers = ThreadPoolExecutor(working, thread_name_prefix="door")
-
-    async def turn(self, work: Callable[[], Answer]) -> Answer:
-        """Do `work` on a thread when its turn comes; raise `busy` (503, Retry-After) when the queue is full."""
-        if not self._room.acquire(blocking=False):
-            raise BUSY(headers={"Retry-After": "5"})
-        future = self._workers.submit(work)
-        future.add_done_callback(lambda _done: self._room.release())
-        return await asyncio.wrap_future(future)
-
-    def close(self) -> None:
-        """End the threads when their work is done."""
-        self._workers.shutdown()
 
 
 def the_door(request: Request) -> Door:
@@ -77,13 +55,27 @@ def the_door(request: Request) -> Door:
 
 
 def turnstile(request: Request) -> Turnstile:
-    """The node's turnstile (a FastAPI dependency)."""
+    """The turnstile before the door (a FastAPI dependency)."""
     found: Turnstile = request.app.state.turnstile
+    return found
+
+
+def reading(request: Request) -> Turnstile:
+    """The turnstile before long answers (a FastAPI dependency)."""
+    found: Turnstile = request.app.state.reading
+    return found
+
+
+def the_packs(request: Request) -> Packs:
+    """The node's packs (a FastAPI dependency)."""
+    found: Packs = request.app.state.packs
     return found
 
 
 TheDoor = Annotated[Door, Depends(the_door)]
 Turns = Annotated[Turnstile, Depends(turnstile)]
+Reading = Annotated[Turnstile, Depends(reading)]
+ThePacks = Annotated[Packs, Depends(the_packs)]
 
 
 def calling_device(
@@ -106,7 +98,7 @@ Caller = Annotated[Sender, Depends(calling_device)]
 
 
 @router.get("/hello", summary="Qui est ce serveur")
-def hello(door: TheDoor, now: Now, response: Response) -> Hello:
+def hello(door: TheDoor, now: Now, *, turns: Turns, response: Response) -> Hello:
     """Sans connexion, jamais mis en cache. `key` n'est qu'un indice : seul `node_cert` fait foi."""
     response.headers["Cache-Control"] = "no-store"
     standing, at = door.standing, now.now()
@@ -122,7 +114,10 @@ def hello(door: TheDoor, now: Now, response: Response) -> Hello:
             "key": door.identity.key.public.jwk(),
             "node_cert": standing.node_cert,
             "nonce": sessions.make_nonce(door, at),
-            "advice": {"batch_bytes": BATCH_BYTES, "batch_operations": BATCH_OPERATIONS},
+            "advice": {
+                "batch_bytes": CROWDED_BYTES if turns.crowded else BATCH_BYTES,
+                "batch_operations": CROWDED_OPERATIONS if turns.crowded else BATCH_OPERATIONS,
+            },
             "demo": standing.demo,
         }
     )
@@ -174,17 +169,23 @@ async def push(
 
 
 @router.post("/sessions", status_code=201, summary="Ouvrir la session d'un appareil")
-def open_session(body: SessionIn, door: TheDoor, store: Store, *, now: Now, settings: Config) -> SessionOut:
+async def open_session(
+    body: SessionIn, door: TheDoor, *, store: Store, now: Now, settings: Config, turns: Turns
+) -> SessionOut:
     """L'appareil signe {dev, aud, nonce} ; le nonce de `hello` ne sert qu'une fois."""
-    with store.write() as connection:
-        opened = sessions.open_session(
-            connection,
-            door,
-            body.assertion,
-            at=now.now(),
-            minutes=settings.device_session_minutes,
-            grant_days=settings.grant_days,
-        )
+
+    def work() -> sessions.Opened:
+        with store.write() as connection:
+            return sessions.open_session(
+                connection,
+                door,
+                body.assertion,
+                at=now.now(),
+                minutes=settings.device_session_minutes,
+                grant_days=settings.grant_days,
+            )
+
+    opened = await turns.turn(work)
     return SessionOut(token=opened.token, expires_in=opened.expires_in, grant=opened.grant)
 
 
@@ -196,21 +197,56 @@ def device_status(sender: Caller, store: Store) -> dict[str, Any]:
 
 
 @router.get("/changes", summary="Les fiches des zones de l'appareil", response_class=Response)
-def changes(
+async def changes(
     sender: Caller,
     store: Store,
+    *,
     door: TheDoor,
+    turns: Reading,
     after: Annotated[
         list[str] | None, Query(max_length=500, description="<zone>:<position>, une par zone.")
     ] = None,
     limit_bytes: Annotated[int, Query(ge=1, description="Taille voulue de la page.")] = PAGE_BYTES,
 ) -> Response:
     """NDJSON ; la dernière ligne porte `after`, `more`, `feed` et `have`. 409 `feed_changed` après une restauration."""
-    with store.read() as connection:
-        granted = areas_of(sender, door.areas, communes=door.territory.communes)
-        positions = read_positions(after or [], granted)
-        lines = b"".join(Feed(connection, door, sender).page(positions, limit_bytes))
-    return Response(lines, media_type=NDJSON, headers={"Cache-Control": "no-store"})
+
+    def work() -> bytes:
+        with store.read() as connection:
+            positions = read_positions(after or [], _granted(door, sender))
+            return b"".join(Feed(connection, door, sender).page(positions, limit_bytes))
+
+    return Response(await turns.turn(work), media_type=NDJSON, headers={"Cache-Control": "no-store"})
+
+
+def _granted(door: Door, sender: Sender) -> list[str]:
+    return areas_of(sender, door.areas, communes=door.territory.communes)
+
+
+@router.get("/packs", summary="Les zones en un fichier, pour un premier chargement")
+async def packs(
+    sender: Caller, door: TheDoor, *, kept: ThePacks, turns: Reading, response: Response
+) -> list[PackOut]:
+    """Les paquets des zones de l'appareil ; la suite par `changes` depuis leur `after`, les autres zones depuis 0."""
+    response.headers["Cache-Control"] = "no-store"
+    found = await turns.turn(lambda: kept.offered(sender, _granted(door, sender)))
+    return [PackOut.model_validate(each.offer()) for each in found]
+
+
+@router.get("/packs/{sha256}", summary="Un paquet, entier ou par morceaux", response_class=Response)
+def pack(
+    sha256: Annotated[
+        str, Path(max_length=64, description="SHA-256 du fichier.", examples=["9f86d081884c…"])
+    ],
+    sender: Caller,
+    *,
+    door: TheDoor,
+    kept: ThePacks,
+    range_: Annotated[str | None, Header(alias="Range", description="bytes=<début>-")] = None,
+    if_range: Annotated[str | None, Header(description="L'ETag du morceau déjà reçu.")] = None,
+) -> Response:
+    """NDJSON compressé (gzip), immuable : les fiches, puis une ligne `{"after", "more", "feed"}`."""
+    path = kept.path(sha256, sender, codes=_granted(door, sender))
+    return send_file(path, GZIP, etag=sha256, asked=range_, if_range=if_range)
 
 
 @router.get("/operations", summary="Les opérations des zones d'une commune", response_class=Response)

@@ -122,6 +122,13 @@ class Feed:
             + b"\n"
         )
 
+    def whole(self, code: str) -> Iterator[bytes]:
+        """All rows of one area of the population as lines, ended like a page that says nothing of a device (a pack)."""
+        seq = self._counters({code: (0, "")})[code]
+        for kind in POPULATION_KINDS:
+            yield from (line for _, line in self._register(kind, code, self.door.areas.number(code), (0, "")))
+        yield orjson.dumps({"after": {code: seq}, "more": False, "feed": self.door.identity.feed}) + b"\n"
+
     def _counters(self, positions: Mapping[str, Position]) -> dict[str, int]:
         rows = self.connection.execute(
             sa.select(area.c.code, area.c.seq).where(area.c.code.in_(list(positions)))

@@ -185,6 +185,24 @@ def keep_own_receipt(connection: sa.Connection, sha256: str, receipt: Receipt) -
     connection.execute(batch.update().where(batch.c.sha256 == sha256).values(values))
 
 
+def keep_province_receipts(connection: sa.Connection, receipts: Sequence[Receipt]) -> None:
+    """Store verified receipts of the province, as signed, beside the batches they name."""
+    rows = [
+        {"b_sha": orjson.loads(each.text)["sha256"], "b_receipt": each.text, "b_signature": each.signature}
+        for each in receipts
+    ]
+    if rows:
+        connection.execute(
+            batch.update()
+            # A receipt is kept as it first came, also where a restored province gives another.
+            .where(batch.c.sha256 == sa.bindparam("b_sha"), batch.c.province_receipt.is_(None))
+            .values(
+                province_receipt=sa.bindparam("b_receipt"), province_signature=sa.bindparam("b_signature")
+            ),
+            rows,
+        )
+
+
 def _breaks_chain(
     connection: sa.Connection, header: Header, *, local: int | None, prev: str | None, sha256: str
 ) -> bool:

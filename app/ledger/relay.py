@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,13 +17,14 @@ from backports import zstd
 from app.clock import moment, stamp
 from app.errors import Problem
 from app.ledger.bringing import bring_all, catch_up_if_needed, finish_catching_up
-from app.ledger.bundle import Record, read_bundle, write_bundle
 from app.ledger.door import Door
-from app.ledger.keeping import Envelope
+from app.ledger.keeping import Envelope, Receipt, keep_province_receipts
 from app.ledger.lines import decompress
-from app.ledger.senders import admit
+from app.ledger.node import Standing
+from app.ledger.senders import BAD_SIGNATURE, admit
 from app.ledger.tables import batch, device, node
 from app.ledger.upstream import NOT_THE_PROVINCE, ask, note_feed
+from sync.bundle import Record, read_bundle, write_bundle
 from sync.seal import BadSignature, PublicKey, check_grant, check_node_cert, sign_compact, verify_detached
 
 LEVEL = 6
@@ -57,22 +57,33 @@ class Relayed:
 
 def accept_bundle(door: Door, data: bytes) -> bytes:
     """Take every whole record of a bundle in one transaction; gives the bundle of receipts (and of problems)."""
+    return write_bundle(accept_records(door, read_bundle(data)))
+
+
+def accept_records(door: Door, records: Iterable[Record]) -> list[Record]:
+    """Take records in one transaction: the receipts of the batches, after the problems of what was refused.
+
+    A `receipt` counts only when the province signed it: brought by hand it settles like one of the network.
+    """
     answers: list[Record] = []
+    settled: list[Receipt] = []
     with door.database.write() as connection:
         envelopes: list[Envelope] = []
-        for record in read_bundle(data):
+        for record in records:
+            signature = record.signature or ""
             try:
                 if record.type == "grant":
                     admit(connection, door.standing, record.body.decode(errors="replace"))
                 elif record.type == "batch":
-                    signature = record.signature or ""
                     envelopes.append(door.verify(connection, record.body, signature, grant=record.grant))
+                elif record.type == "receipt":
+                    settled.append(_by_province(door.standing, record))
             except Problem as refused:
-                named = {"sha256": hashlib.sha256(record.body).hexdigest()}
+                named = {"sha256": record.sha256()}
                 answers.append(Record("problem", orjson.dumps(refused.body() | named)))
+        keep_province_receipts(connection, settled)
         receipts = door.accept_many(connection, envelopes)
-    answers += [Record("receipt", receipt.text.encode(), receipt.signature) for receipt in receipts]
-    return write_bundle(answers)
+    return answers + [Record("receipt", receipt.text.encode(), receipt.signature) for receipt in receipts]
 
 
 # -- at the commune --------------------------------------------------------------------------------------------
@@ -136,7 +147,7 @@ def relay_all(
     _read_hello(door, client)
     again = door.standing.resent_through
     last = again or 0
-    while rows := _to_send(door, most_bytes, after=last, everything=again is not None):
+    while rows := to_send(door, most_bytes, after=last, everything=again is not None):
         done += _relay_some(door, client, rows)
         last = rows[-1].id
         if again is not None:
@@ -170,7 +181,7 @@ def _note_resent(door: Door, through: int | None) -> None:
 
 
 def _relay_some(door: Door, client: httpx.Client, rows: list[Any]) -> Relayed:
-    body = zstd.compress(write_bundle(_records(door, rows)), LEVEL)
+    body = zstd.compress(write_bundle(records_of(door, rows)), LEVEL)
     headers = {"Content-Encoding": "zstd", "Content-Type": "application/octet-stream"}
     url = f"{door.standing.upstream_url}/sync/v1/bundles"
     answer = ask(client, "POST", url=url, content=body, headers=headers).content
@@ -178,7 +189,9 @@ def _relay_some(door: Door, client: httpx.Client, rows: list[Any]) -> Relayed:
     return Relayed(len(rows), kept, len(body) + len(answer), refused)
 
 
-def _to_send(door: Door, most_bytes: int, *, after: int, everything: bool) -> list[Any]:
+def to_send(door: Door, most_bytes: int, *, after: int, everything: bool) -> list[Any]:
+    """Batches after this local number, oldest first, about so many bytes of them: those the province has not receipted,
+    or `everything`."""
     columns = (batch.c.id, batch.c.dev, batch.c.sha256, batch.c.signature, batch.c.content)
     query = sa.select(*columns).where(batch.c.id > after).order_by(batch.c.id).limit(MOST_BATCHES)
     if not everything:
@@ -194,7 +207,8 @@ def _to_send(door: Door, most_bytes: int, *, after: int, everything: bool) -> li
     return rows
 
 
-def _records(door: Door, rows: list[Any]) -> list[Record]:
+def records_of(door: Door, rows: list[Any]) -> list[Record]:
+    """The grants of those who signed these batches, then the batches."""
     with door.database.read() as connection:
         devs = {row.dev for row in rows} - {door.identity.dev}
         found = connection.execute(sa.select(device.c.id, device.c.grant).where(device.c.id.in_(devs)))
@@ -207,10 +221,7 @@ def _records(door: Door, rows: list[Any]) -> list[Record]:
 
 def _keep_receipts(door: Door, answer: bytes, expected: set[str]) -> tuple[int, int]:
     """Store the province's own receipts verbatim: only those that verify and name bytes this server sent."""
-    if door.standing.upstream_key is None or door.standing.upstream_node is None:
-        raise NOT_THE_PROVINCE()
-    key = PublicKey.from_jwk(door.standing.upstream_key)
-    kept: list[dict[str, str]] = []
+    settled: list[Receipt] = []
     refused = 0
     for record in read_bundle(answer):
         if record.type == "problem":
@@ -218,28 +229,29 @@ def _keep_receipts(door: Door, answer: bytes, expected: set[str]) -> tuple[int, 
             log.warning("batch_refused_upstream", problem=orjson.loads(record.body).get("code"))
             continue
         try:
-            verify_detached(
-                key, record.body, record.signature or "", kid=door.standing.upstream_node, typ="receipt"
-            )
-        except BadSignature as error:
+            receipt = _by_province(door.standing, record)
+        except Problem as error:
             raise NOT_THE_PROVINCE() from error
-        sha256 = orjson.loads(record.body)["sha256"]
-        if sha256 in expected:
-            text, signature = record.body.decode(), record.signature or ""
-            kept.append({"b_sha": sha256, "b_receipt": text, "b_signature": signature})
-    if kept:
+        if orjson.loads(receipt.text)["sha256"] in expected:
+            settled.append(receipt)
+    if settled:
         with door.database.write() as connection:
-            connection.execute(
-                batch.update()
-                # A receipt is kept as it first came, also where a restored province gives another.
-                .where(batch.c.sha256 == sa.bindparam("b_sha"), batch.c.province_receipt.is_(None))
-                .values(
-                    province_receipt=sa.bindparam("b_receipt"), province_signature=sa.bindparam("b_signature")
-                ),
-                kept,
-            )
+            keep_province_receipts(connection, settled)
             connection.execute(node.update().values(relayed_at=stamp(door.clock.clock.now())))
-    return len(kept), refused
+    return len(settled), refused
+
+
+def _by_province(standing: Standing, record: Record) -> Receipt:
+    """The receipt in a record when it is the province's own; raises `bad_signature`."""
+    signature = record.signature or ""
+    if standing.upstream_key is None or standing.upstream_node is None:
+        raise BAD_SIGNATURE("Ce serveur n'est rattaché à aucune province.")
+    try:
+        key = PublicKey.from_jwk(standing.upstream_key)
+        verify_detached(key, record.body, signature, kid=standing.upstream_node, typ="receipt")
+        return Receipt(record.body.decode(), signature)
+    except (BadSignature, UnicodeDecodeError) as error:
+        raise BAD_SIGNATURE("Ce reçu n'est pas de la province.") from error
 
 
 def _read_hello(door: Door, client: httpx.Client) -> None:

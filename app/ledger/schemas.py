@@ -110,6 +110,18 @@ class Receipt(BaseModel):
     )
 
 
+class PackOut(BaseModel):
+    """Un paquet : toutes les fiches d'une zone en un fichier."""
+
+    area: str = Field(description="Zone.", examples=["1017010"])
+    sha256: str = Field(description="SHA-256 du fichier : son nom, et de quoi le vérifier.")
+    bytes: int = Field(description="Taille du fichier.", examples=[1048576])
+    rows: int = Field(description="Nombre de fiches.", examples=[9361])
+    after: int = Field(description="Position dans la zone : la suite se lit par `changes`.", examples=[412])
+    feed: str = Field(description="Flux auquel appartient cette position.")
+    made_at: str = Field(description="Fait le (UTC).", examples=["2026-11-22T08:14:03.000Z"])
+
+
 class ConflictValue(BaseModel):
     """Une valeur écrite dans un registre."""
 

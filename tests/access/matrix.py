@@ -160,6 +160,8 @@ CALLS: list[Call] = [
     Call("GET", "/sync/v1/status", DEVICE),
     Call("GET", "/sync/v1/changes", DEVICE),
     Call("GET", "/sync/v1/operations", DEVICE, "403 not_a_server"),
+    Call("GET", "/sync/v1/packs", DEVICE, NOTHING),
+    Call("GET", "/sync/v1/packs/{sha256}", DEVICE, "404 pack_unknown", path="/sync/v1/packs/0"),
     Call("GET", "/sync/v1/receipts", DEVICE, path="/sync/v1/receipts?ep=7"),
     Call("GET", "/v1/communes", "territory"),
     Call("GET", "/v1/communes/{code}/quartiers", "territory", path=f"/v1/communes/{OWN}/quartiers"),

@@ -195,7 +195,8 @@ def outcome(answer: httpx.Response) -> str:
     told = answer.json() if json and answer.content else {}
     if answer.is_error:
         return f"{answer.status_code} {told['code']}"
-    listed = next((told[name] for name in ("items", "rows") if isinstance(told.get(name), list)), None)
+    lists = [told] if isinstance(told, list) else [told.get(name) for name in ("items", "rows")]
+    listed = next((each for each in lists if isinstance(each, list)), None)
     return f"{answer.status_code} nothing" if listed == [] else f"{answer.status_code}"
 
 

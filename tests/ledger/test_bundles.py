@@ -12,11 +12,11 @@ import pytest
 import sqlalchemy as sa
 
 from app.errors import Problem
-from app.ledger.bundle import Record, read_bundle, write_bundle
 from app.ledger.enrolment import invite
 from app.ledger.relay import Relayed, accept_bundle, join
 from app.ledger.tables import batch
 from app.population.tables import person
+from sync.bundle import Record, read_bundle, write_bundle
 from sync.seal import verify_detached
 from tests.ledger.pair import Two
 from tests.ledger.test_receipts import count, persons_counted

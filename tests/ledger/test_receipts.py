@@ -15,11 +15,11 @@ import pytest
 import sqlalchemy as sa
 
 from app.errors import Problem
-from app.ledger.bundle import Record, write_bundle
-from app.ledger.exchange import Turnstile
 from app.ledger.tables import batch, device, device_session, invitation, origin
+from app.ledger.turnstile import Turnstile
 from app.population.tables import person
 from app.statistics.tables import population_cell
+from sync.bundle import Record, write_bundle
 from sync.seal import Key, sign_detached, verify_detached
 from tests.ledger.test_enrolment import ask, code_for
 from tests.ledger.test_sessions import assertion, bearer, log_in
@@ -231,7 +231,7 @@ def test_more_batches_than_may_wait_are_told_when_to_come_again(node: TestNode) 
     inside, go_on = threading.Event(), threading.Event()
 
     def hold(_connection: sa.Connection) -> None:
-        if threading.current_thread().name.startswith("door"):
+        if threading.current_thread().name.startswith("turnstile"):
             inside.set()
             go_on.wait(20)
 

@@ -18,7 +18,7 @@ def no_clock(_step: int) -> None:
 
 
 def play(world: World, *, clock: Clock = no_clock, seed: int = 8) -> None:
-    """Two agents meet families, correct each other unseen, move one and send over a bad line; a clerk moves one away."""
+    """An agent and a clerk meet families, correct each other unseen, move one, and send over a bad line."""
     dice = random.Random(seed)
     steps = iter(range(1, 1000))
 
@@ -30,6 +30,7 @@ def play(world: World, *, clock: Clock = no_clock, seed: int = 8) -> None:
         world.enter(name, operation | ({"at": at} if at else {}))
 
     homes, people = ids(3), ids(6)
+    values: dict[str, Any]
     for at, home in enumerate(homes):
         place = {"commune": KINTAMBO, "quartier": "1017010", "avenue": f"Avenue {at}"}
         enter("a", kind="household", id=home, new=True, set=place)

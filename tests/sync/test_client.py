@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from sync.answers import Refused, SyncError, Unreachable, Untrusted
-from sync.client import Tablet
+from sync.client import FIRST_BATCH_BYTES, Tablet
 from sync.contact import check_url
 from sync.outbox import BadOperation
 from sync.seal import Key, sign_detached
@@ -210,7 +210,7 @@ def test_waits_grow_with_jitter_and_never_undercut_what_the_node_asks(
     network.faults["/batches"] = [lost_before, lost_before, busy]
     tablet.push()
     assert 0.5 <= waits.seconds[0] <= 1 <= waits.seconds[1] <= 2
-    assert waits.seconds[2] == 7
+    assert 7 <= waits.seconds[2] <= 7.7
     assert len(waits.seconds) == 3
 
 
@@ -234,17 +234,16 @@ def test_batches_are_sealed_smaller_on_a_bad_line_and_larger_on_a_good_one(
 ) -> None:
     tablet.save(household_of(1))
     tablet.push()
-    good = tablet.store.facts()["batch_bytes"]
     tablet.save(household_of(1))
     network.faults["/batches"] = [lost_before] * 4
     with pytest.raises(Unreachable):
         tablet.push()
-    assert tablet.store.facts()["batch_bytes"] < good
+    assert tablet.store.facts()["batch_bytes"] == FIRST_BATCH_BYTES // 2
     tablet.store.remember({"batch_bytes": 16 << 10})
     tablet.save([each for _ in range(120) for each in household_of(3)])
     again(tablet, network).push()
     sizes = [len(gzip.decompress(body)) for body in dict.fromkeys(network.sent("/batches"))]
-    assert sizes[2] <= 32 << 10 < sizes[3] <= 64 << 10
+    assert sizes[2] <= 16 << 10 < sizes[3] <= 64 << 10
 
 
 def test_what_no_node_could_read_is_refused_before_it_gets_a_number(tablet: Tablet) -> None:

@@ -1,5 +1,5 @@
-"""Every checker of the state machine catches the bug it is there for: the same afternoon, once with a sound server and
-once with one that was broken on purpose. (A plain sequence in the feed: tests/ledger; weak durability: tests/faults.)"""
+"""Every checker of the state machine catches the bug it is there for: the same afternoon, once with a sound server
+and once with one broken on purpose. (A plain sequence in the feed: tests/ledger; weak durability: tests/faults.)"""
 
 from __future__ import annotations
 

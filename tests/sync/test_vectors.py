@@ -6,13 +6,19 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
+from joserfc.jwk import ECKey
 
 from sync import entity, merge, seal
+from sync.answers import NotTheNode, read_page, read_receipt
+from sync.bundle import Record, read_bundle
+from sync.carrying import Unopened, open_file
 from sync.catalogue import register_of
 from sync.merge import Registers, canonical
 from sync.protocol import Header, Unreadable, parse_dot, read_batch, read_line
+from sync.store import MemoryStore
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "v1"
 Case = dict[str, Any]
@@ -141,6 +147,64 @@ def a_seal(case: Case) -> None:
             seal.verify_detached(public, payload, case["signature"], kid=case["kid"], typ=case["typ"])
 
 
+def a_token(case: Case) -> None:
+    what, token = case["what"], case["token"]
+
+    def check() -> dict[str, Any]:
+        if what == "node_cert":
+            return seal.check_node_cert(token, case["province"])
+        if what == "grant":
+            return seal.check_grant(token, case["province"])
+        public = seal.PublicKey.from_jwk(case["key"])
+        return seal.verify_compact(public, token, kid=case["kid"], typ=what)
+
+    if case["holds"]:
+        assert check() == case["claims"]
+    else:
+        with pytest.raises(seal.BadSignature):
+            check()
+
+
+def a_receipt(case: Case) -> None:
+    keys = {case["node"]: seal.PublicKey.from_jwk(case["node_key"])}
+    province = seal.PublicKey.from_jwk(case["province_key"])
+    text, signature = case["receipt"].encode(), case["signature"]
+    found = read_receipt(text, signature, dev=case["dev"], keys=keys, province=province)
+    outcome = "nothing"
+    if found is not None and found.sha256 == case["sha256"]:
+        outcome = "settled" if found.province else "received"
+    assert outcome == case["outcome"]
+
+
+def a_bundle(case: Case) -> None:
+    found = list(read_bundle(bytes.fromhex(case["hex"])))
+    assert found == [
+        Record(each["type"], bytes.fromhex(each["hex"]), each.get("signature"), each.get("grant"))
+        for each in case["records"]
+    ]
+
+
+def a_file(case: Case) -> None:
+    key = seal.Key.from_pem(ECKey.import_key(case["key"]).as_pem(private=True))
+    if case["hex"] is None:
+        with pytest.raises(Unopened):
+            open_file(case["file"].encode(), key)
+    else:
+        assert open_file(case["file"].encode(), key).hex() == case["hex"]
+
+
+def pages(case: Case) -> None:
+    store = MemoryStore()
+    for text in case["pages"]:
+        try:
+            page = read_page(httpx.Response(200, content=text.encode()))
+        except NotTheNode:
+            continue
+        store.apply(page, set)
+    assert {" ".join(whose): row.rev for whose, row in store._rows.items()} == case["rows"]
+    assert store.positions() == case["positions"]
+
+
 CHECKS = {
     "acts.json": an_entity_with_acts,
     "lines_good.json": a_readable_line,
@@ -150,6 +214,11 @@ CHECKS = {
     "folds.json": a_fold,
     "forks.json": a_fork,
     "seals.json": a_seal,
+    "tokens.json": a_token,
+    "receipts.json": a_receipt,
+    "bundles.json": a_bundle,
+    "files.json": a_file,
+    "pages.json": pages,
 }
 CASES = [
     pytest.param(name, case, id=f"{name}: {case['name']}")
@@ -164,4 +233,15 @@ def test_a_vector_has_the_outcome_written_beside_it(name: str, case: Case) -> No
 
 
 def test_no_file_of_vectors_is_left_out() -> None:
-    assert {path.name for path in VECTORS.iterdir()} == set(CHECKS)
+    assert {path.name for path in VECTORS.glob("*.json")} == set(CHECKS)
+    assert {path.name for path in VECTORS.iterdir()} - set(CHECKS) == {"README.md", "SHA256SUMS"}
+    readme = (VECTORS / "README.md").read_text("utf-8")
+    assert [name for name in CHECKS if f"`{name}`" not in readme] == []
+
+
+def test_vectors_once_written_never_change() -> None:
+    """A new question is a new file and a new line of the list; a line of the list is never another one."""
+    listed = [line.split("  ") for line in (VECTORS / "SHA256SUMS").read_text("utf-8").splitlines()]
+    assert sorted(name for _, name in listed) == sorted(CHECKS)
+    for digest, name in listed:
+        assert hashlib.sha256((VECTORS / name).read_bytes()).hexdigest() == digest, name

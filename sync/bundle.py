@@ -1,7 +1,6 @@
 """Bundles: many batches, grants or receipts in one body (protocol section 5). Framing only; nothing is judged here."""
 
-from __future__ import annotations
-
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -12,12 +11,16 @@ HEAD_BYTES = 16 << 10
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: `type` batch, receipt, grant or problem; `body` its bytes as signed."""
+    """One record: `type` batch, receipt, grant, node_cert or problem; `body` its bytes as signed."""
 
     type: str
     body: bytes
     signature: str | None = None
     grant: str | None = None
+
+    def sha256(self) -> str:
+        """The identity of what is carried: lower-case hex SHA-256 of the body."""
+        return hashlib.sha256(self.body).hexdigest()
 
 
 def write_bundle(records: Iterable[Record]) -> bytes:
