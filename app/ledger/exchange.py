@@ -174,13 +174,22 @@ async def push(
 
 
 @router.post("/sessions", status_code=201, summary="Ouvrir la session d'un appareil")
-def open_session(body: SessionIn, door: TheDoor, store: Store, *, now: Now, settings: Config) -> SessionOut:
+def open_session(
+    body: SessionIn,
+    door: TheDoor,
+    store: Store,
+    *,
+    now: Now,
+    settings: Config,
+    device_grant: Annotated[str, Header(description="Autorisation, si le serveur la demande.")] = "",
+) -> SessionOut:
     """L'appareil signe {dev, aud, nonce} ; le nonce de `hello` ne sert qu'une fois."""
     with store.write() as connection:
         opened = sessions.open_session(
             connection,
             door,
             body.assertion,
+            grant=device_grant or None,
             at=now.now(),
             minutes=settings.device_session_minutes,
             grant_days=settings.grant_days,
@@ -209,7 +218,7 @@ def changes(
     with store.read() as connection:
         granted = areas_of(sender, door.areas, communes=door.territory.communes)
         positions = read_positions(after or [], granted)
-        lines = b"".join(Feed(connection, door, sender).page(positions, limit_bytes))
+        lines = b"".join(Feed(connection, door, sender, granted=granted).page(positions, limit_bytes))
     return Response(lines, media_type=NDJSON, headers={"Cache-Control": "no-store"})
 
 

@@ -22,6 +22,7 @@ from app.ledger.bundle import Record, read_bundle, write_bundle
 from app.ledger.door import Door
 from app.ledger.keeping import Envelope
 from app.ledger.lines import decompress
+from app.ledger.node import JUMP
 from app.ledger.senders import admit
 from app.ledger.tables import batch, device, node
 from app.ledger.upstream import NOT_THE_PROVINCE, ask, note_feed
@@ -251,6 +252,9 @@ def _read_hello(door: Door, client: httpx.Client) -> None:
     with door.database.write() as connection:
         connection.execute(node.update().values(upstream_time=hello["time"], upstream_offset=offset))
         note_feed(connection, hello["feed"])
+        if abs(offset) < JUMP.total_seconds():
+            connection.execute(node.update().values(clock_jumped_at=None))
+            door.clock.believe()
     door.refresh()
 
 
