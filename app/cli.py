@@ -24,12 +24,13 @@ from app.clock import Clock
 from app.database import Database, NotDurable
 from app.errors import Problem
 from app.keeping_safe import commands as keeping
+from app.ledger.commands import add_commands
 from app.ledger.enrolment import invite
 from app.ledger.node import at_work
 from app.ledger.relay import Relayed, exchange, join
 from app.ledger.setup import make_node_rows, nothing_left, require_commune
 from app.ledger.standing import devices, status
-from app.opening import AsJson, Data, opened, out, print_json
+from app.opening import AsJson, Data, err, opened, out, print_json
 from app.opening import leave as _leave
 from app.progress import Progress
 from app.settings import CONFIGURATION, load, save
@@ -45,7 +46,9 @@ cli = typer.Typer(
     help="Registre de la population et état civil : un nœud.",
 )
 officer_cli = typer.Typer(no_args_is_help=True, help="Officiers : ajouter, lister, fermer, mot de passe.")
-device_cli = typer.Typer(no_args_is_help=True, help="Appareils : inviter, lister.")
+device_cli = typer.Typer(
+    no_args_is_help=True, help="Appareils : inviter, lister, révoquer, changer de zones."
+)
 upstream_cli = typer.Typer(no_args_is_help=True, help="Rattachement de la commune à la province.")
 cli.add_typer(keeping.commands)
 cli.add_typer(doctor.commands)
@@ -283,13 +286,21 @@ def device_list(data: Data, as_json: AsJson = False) -> None:
     _table("Appareils", ("Appareil", "Zones", "Reçues, province", "Contact"), shown, first=UUID_WIDTH)
 
 
+add_commands(device_cli, opened, out=out, err=err)
+
+
 def _areas(codes: list[str]) -> str:
     most = 3
     return "\n".join(codes[:most]) + (f"\net {len(codes) - most} de plus" if len(codes) > most else "")
 
 
 def _troubles(row: dict[str, Any]) -> list[str]:
-    told = {"silencieux": row["silent"], "cloné ?": row["forks"], "lacune": row["prev_gap"]}
+    told = {
+        "révoqué": row["revoked"],
+        "silencieux": row["silent"],
+        "cloné ?": row["forks"],
+        "lacune": row["prev_gap"],
+    }
     ahead = row["clock_offset"]
     clock = [f"horloge {ahead:+.0f} s"] if ahead is not None and abs(ahead) >= 1 else []
     return [name for name, true in told.items() if true] + clock

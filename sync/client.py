@@ -260,11 +260,9 @@ class Tablet(Outbox):
             self.store.restart()
 
     def _pull_page(self, contact: Contact, page_bytes: int) -> tuple[bool, Pulled]:
-        """Read and apply one page; (is there more, what was done). A changed feed or grant begins again from 0."""
+        """Read and apply one page; (is there more, what was done). A changed feed begins again from 0; areas that the
+        node withdrew are dropped by its page, those it newly names there are read on the next one."""
         positions, facts = self.store.positions(), self.store.facts()
-        if facts.get("read_areas") != facts["areas"]:
-            self.store.restart()
-            return True, Pulled()
         try:
             page = contact.changes(positions, limit_bytes=page_bytes)
         except Refused as refused:
@@ -279,8 +277,9 @@ class Tablet(Outbox):
             raise SyncError(
                 "no_progress", "Le serveur renvoie toujours la même page : prévenez l'administrateur."
             )
+        newly = not page.after.keys() <= positions.keys()
         written, removed = self.store.apply(page, self.unsettled_entities)
-        return page.more, Pulled(1, written, removed)
+        return page.more or newly, Pulled(1, written, removed)
 
     # -- contact -------------------------------------------------------------------------------------------
 
@@ -314,14 +313,19 @@ class Tablet(Outbox):
     def _in_session(self, contact: Contact, call: Callable[[], Answer]) -> Answer:
         """Make a call that needs a session, once more in a fresh one when the node has forgotten it."""
         if contact.session is None:
-            self._renew(contact.open_session(key=self.key, dev=self.dev, at=self._clock()).grant)
+            self._open_session(contact)
         try:
             return call()
         except Refused as refused:
             if refused.code != "session_required":
                 raise
-        self._renew(contact.open_session(key=self.key, dev=self.dev, at=self._clock()).grant)
+        self._open_session(contact)
         return call()
+
+    def _open_session(self, contact: Contact) -> None:
+        grant = self.store.facts()["grant"]
+        told = contact.open_session(key=self.key, dev=self.dev, grant=grant, at=self._clock())
+        self._renew(told.grant)
 
     def _renew(self, grant: str | None) -> None:
         """Keep the grant as the node has it now, when it is this device's and chains to the province."""

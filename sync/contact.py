@@ -156,8 +156,9 @@ class Contact:
         asked = {"code": code, "public_key": key.public.jwk(), "name": name, "proof": proof}
         return self._ask("POST", "/enrolments", read_object, json=asked)
 
-    def open_session(self, *, key: Key, dev: str, at: float) -> Session:
-        """Open a session with a fresh nonce, used once even when the answer is lost.
+    def open_session(self, *, key: Key, dev: str, grant: str, at: float) -> Session:
+        """Open a session with a fresh nonce, used once even when the answer is lost; a node that does not know the
+        device is shown its grant.
 
         `at`: what the device's clock says, so that its supervisor sees when it is wrong; it decides nothing.
         """
@@ -175,7 +176,13 @@ class Contact:
             claims = {"dev": dev, "aud": met.node, "nonce": met.nonce, "time": told}
             return {"json": {"assertion": sign_compact(key, claims, kid=dev, typ="session")}}
 
-        self._session = self._ask("POST", "/sessions", read, make=body)
+        try:
+            self._session = self._ask("POST", "/sessions", read, make=body)
+        except Refused as refused:
+            if refused.code != "grant_required":
+                raise
+            shown = {"headers": {"Device-Grant": grant}}
+            self._session = self._ask("POST", "/sessions", read, make=lambda: body() | shown)
         return self._session
 
     def push(

@@ -63,7 +63,7 @@ class FirstDownload:
         after = dict(page.after)
         if page.more:
             after |= self._take_packs(page)
-        self.store.remember({"read_areas": self._areas, "packed": None})
+        self.store.remember({"packed": None})
         self._apply(Page(page.lines, after, page.feed, page.more, page.have))
         self.store.forget_parts()
         return page.more, self._done()

@@ -348,3 +348,18 @@ def check_grant(
     _text(claims, "dev")
     _key_of(claims, "key")
     return claims
+
+
+def bounds_of(grant: str) -> frozenset[str] | None:
+    """Return the areas within which the node that made a grant may grant, as its certificate says; None = any.
+
+    For a grant that `check_grant` accepted by a certificate. A granted area that is not named there must lie in one
+    that is, which takes the list of the territory to tell: the caller's business.
+    """
+    claims = peek(_text(peek(grant)[1], "node_cert"))[1]
+    if claims.get("kind") in _SERVER_KINDS:
+        return None
+    areas = claims.get("areas")
+    return (
+        frozenset(each for each in areas if isinstance(each, str)) if isinstance(areas, list) else frozenset()
+    )

@@ -172,7 +172,8 @@ class TestNode:
         assert sender is not None
         with self.database.read() as connection:
             granted = areas_of(sender, self.door.areas, communes=self.door.territory.communes)
-            lines = list(Feed(connection, self.door, sender).page(read_positions([], granted), 1 << 30))
+            feed = Feed(connection, self.door, sender, granted=granted)
+            lines = list(feed.page(read_positions([], granted), 1 << 30))
         return [orjson.loads(line) for line in lines[:-1]]
 
 
@@ -217,18 +218,19 @@ class Wire(httpx.BaseTransport):
         return httpx.Response(answer.status_code, headers=plain, content=answer.content)
 
 
-def stranger(node: TestNode, *areas: str, role: str = "agent") -> Tablet:
+def stranger(node: TestNode, *areas: str, role: str = "agent", certified: str | None = None) -> Tablet:
     """A tablet this node never saw, enrolled by another server of its province (a node that certifies itself)."""
     province, server, key, dev = node.door.identity, Key.generate(), Key.generate(), str(uuid.uuid4())
     other = str(uuid.uuid4())
     home = list(areas) or ["CD-KN-001"]
+    within = certified or node.door.territory.commune_of(home[0]) or home[0]
     cert = make_node_cert(
         province.key,
         province_node=province.dev,
         node=other,
         kind="commune",
         key=server.public.jwk(),
-        areas=["CD-KN-001"],
+        areas=[within],
     )
     grant = make_grant(
         server,

@@ -33,8 +33,9 @@ class Bringings:
         self._findings = findings
         self.forked: set[str] = set()
 
-    def check(self) -> Iterator[Told]:
-        """Every line to be folded, its answer checked first; a difference for each that the answer does not hold."""
+    def check(self) -> Iterator[tuple[str, Told]]:
+        """(its batch, line) of every line to be folded, its answer checked first; a difference for each that the answer
+        does not hold."""
         for row in self._connection.execute(sa.select(brought_answer).order_by(brought_answer.c.id)).all():
             said = self._open(row)
             for line in self._rows(brought.c.answer == row.id):
@@ -45,7 +46,14 @@ class Bringings:
                     text = "n'est pas dans la réponse signée de la province"
                     self._findings.add("brought", f"opération rapportée {told.dot} : {text}")
                 elif refused(told.operation, told.role) is None:
-                    yield told
+                    yield line.batch, told
+
+    def every(self) -> Iterator[tuple[str, Told]]:
+        """(its batch, line) of every line that can be read, unchecked."""
+        for row in self._rows(sa.true()):
+            told = self._told(row, 0)
+            if told is not None:
+                yield row.batch, told
 
     def at(self, origin: int, n: int) -> list[Told]:
         """The lines brought under one number."""

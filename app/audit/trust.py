@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from app.audit.report import Findings
 from app.ledger.tables import admitted, device, node
-from sync.seal import BadSignature, PublicKey, check_grant, check_node_cert
+from sync.seal import BadSignature, PublicKey, bounds_of, check_grant, check_node_cert
 
 CommuneOf = Callable[[str], str | None]
 SERVERS = ("province", "both")
@@ -103,6 +103,11 @@ class Trust:
             self._findings.add(
                 "trust", f"appareil {dev} : l'autorisation ne remonte pas à la clé de la province ({error})"
             )
+            return None
+        bounds = bounds_of(grant)
+        areas = map(str, claims.get("areas", []))
+        if bounds is not None and any({each, self._commune_of(each)}.isdisjoint(bounds) for each in areas):
+            self._findings.add("trust", f"appareil {dev} : autorisé hors de la commune de son serveur")
             return None
         if claims["dev"] != dev:
             self._findings.add("trust", f"appareil {dev} : l'autorisation est celle de {claims['dev']}")

@@ -17,6 +17,7 @@ from app.audit.joined import Joined
 from app.audit.refold import Told, refused
 from app.audit.report import Findings, Report
 from app.audit.report import Told as Progress
+from app.audit.revoked import REASON, falls, left_out
 from app.audit.standing import undone_in
 from app.audit.trust import Trust
 from app.database import Database
@@ -36,6 +37,9 @@ class Audit:
         self.chains = Chains(connection)
         self.seals = Seals(self.trust, self.chains, findings=self.findings)
         self.bringings = Bringings(connection, self.trust, chains=self.chains, findings=self.findings)
+        self.left_out = left_out(
+            connection, self.trust, chains=self.chains, bringings=self.bringings, findings=self.findings
+        )
         codes = {"commune": territory.communes, "quartier": territory.quartiers, "country": COUNTRIES}
         self.recount = Recount(commune_of=commune_of, communes=territory.communes)
         self.comparison = Comparison(
@@ -68,7 +72,9 @@ class Audit:
                 done += len(stored.readable.lines) if stored.readable else 0
             if told is not None:
                 told(min(done, self.chains.operations), self.chains.operations)
-        for brought in self.bringings.check():
+        for sha256, brought in self.bringings.check():
+            if sha256 in self.left_out and falls(brought.operation):
+                continue
             contested = self.chains.is_told_twice(brought.origin, brought.n)
             if contested:
                 self._is_repeated(brought.origin, brought.n, brought.raw)
@@ -97,7 +103,8 @@ class Audit:
         ep = stored.readable.header.ep
         for n, raw, reason, told in self._sorted(stored):
             contested = self.chains.is_told_twice(stored.origin or 0, n)
-            repeated = contested and self._is_repeated(stored.origin or 0, n, raw)
+            fallen = reason == REASON
+            repeated = contested and not fallen and self._is_repeated(stored.origin or 0, n, raw)
             if told is not None:
                 self.comparison.take(told, contested=contested)
             elif reason is not None and not repeated:
@@ -118,9 +125,12 @@ class Audit:
         device = self.trust.devices.get(stored.dev)
         role = device.role if device else "agent"
         header = readable.header
+        out = stored.sha256 in self.left_out
         for line in readable.lines:
             operation = line.operation
-            if operation is None:
+            if out and falls(operation):
+                yield line.n, line.raw, REASON, None
+            elif operation is None:
                 yield line.n, line.raw, line.reason, None
             elif (reason := refused(operation, role)) is not None:
                 yield line.n, line.raw, reason, None

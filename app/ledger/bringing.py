@@ -15,9 +15,10 @@ import structlog
 
 from app.errors import Problem
 from app.ledger.bulk import lock_door
-from app.ledger.door import Door, Held, Readable
+from app.ledger.door import Door, Readable
 from app.ledger.entry import Author
-from app.ledger.keeping import Origin, keep_brought, note_forks, numbers_of, origin_of
+from app.ledger.holding import Held, compare
+from app.ledger.keeping import Origin, keep_brought, note_forks, numbers_of
 from app.ledger.lines import compress, decompress
 from app.ledger.node import Marks
 from app.ledger.operations import MOST_HAVE, TYP, areas_of_commune
@@ -202,8 +203,11 @@ def take_answer(door: Door, answer: Answer) -> int:
         for grant in answer.grants:
             admit(connection, door.standing, grant)
         lacking = _keep(connection, door, answer, at=at)
+        told: set[str] = set()
         for group in lacking:
-            _fold(connection, door, group, at=at)
+            told |= _fold(connection, door, group, at=at)
+        if told:
+            door.settle(connection, told, at=at)
         _move(connection, answer.after)
     return sum(len(group.batch.lines) for group in lacking)
 
@@ -233,10 +237,10 @@ def _keep(
     """
     groups: list[Group] = []
     for (dev, ep, by, role, _), tolds in _grouped(answer.operations).items():
-        place = origin_of(connection, dev, ep)
+        place = door.origin_of(connection, dev, ep)
         lines = [told.line for told in tolds]
         whole = Batch(Header(1, dev, ep, lines[0].n, lines[-1].n, None, by), lines)
-        held = door.compare(connection, whole, origin=place, at=at, before=before)
+        held = compare(connection, whole, origin=place, at=at, before=before)
         _hear_of_forks(connection, tolds, held, at=at)
         fresh = [told for told in tolds if not _is_known(held, told.line.n)]
         if not fresh and not held.entities:
@@ -296,17 +300,19 @@ def _keep_answer(connection: sa.Connection, answer: Answer, *, at: str) -> int:
     return int(connection.execute(statement.returning(brought_answer.c.id)).scalar_one())
 
 
-def _fold(connection: sa.Connection, door: Door, group: Group, *, at: str) -> None:
+def _fold(connection: sa.Connection, door: Door, group: Group, *, at: str) -> set[str]:
+    """Fold one group; gives the devices it speaks of."""
     header, lines = group.batch.header, group.batch.lines
     home = homes_of(connection, [header.dev], commune_of=door.territory.commune_of)[header.dev]
     # What is held of the author's numbers stands in the origin; a span here would claim those in between.
     author = Author(
         header.dev, header.ep, group.origin.local, group.role, home, header.by, header.from_, header.from_
     )
-    door.fold(connection, author, Readable(group.batch, None), held=group.held, at=at)
+    fold = door.fold(connection, author, Readable(group.batch, None), held=group.held, at=at)
     arrived = waiting.c.awaited_n.in_([line.n for line in lines])
     own = (waiting.c.awaited_dev == header.dev, waiting.c.awaited_ep == header.ep)
     connection.execute(waiting.delete().where(*own, arrived))
+    return fold.touched.ids("device")
 
 
 def _move(connection: sa.Connection, after: Mapping[str, int | str]) -> None:

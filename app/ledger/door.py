@@ -14,16 +14,20 @@ import sqlalchemy as sa
 from app.database import Database
 from app.ledger import bulk, keeping
 from app.ledger.areas import Areas
-from app.ledger.entry import Author, Disposition, Entity
+from app.ledger.entry import Author, Disposition
 from app.ledger.fold import Fold
-from app.ledger.keeping import Envelope, Receipt
-from app.ledger.lines import StoredLine, lines_at
+from app.ledger.holding import Held, compare
+from app.ledger.keeping import Envelope, Origin, Receipt
+from app.ledger.lines import decompress, falls
 from app.ledger.node import Identity, Standing, SteadyClock, read_standing
 from app.ledger.projection import Registry
+from app.ledger.remarks import Remarks, remarks
+from app.ledger.revocation import REASON, Verdict, verdict_of
 from app.ledger.senders import BAD_SIGNATURE, GRANT_REQUIRED, Sender, admit, sender_of
 from app.ledger.sorting import Sorted, sort_lines
 from app.ledger.tables import batch, origin
 from app.ledger.trays import stop_waiting_for
+from app.ledger.unfolding import Unfolding, amend_return, settle, stand_again
 from app.territory.places import Territory
 from sync.protocol import (
     BATCH_BYTES,
@@ -32,7 +36,6 @@ from sync.protocol import (
     Header,
     Line,
     Unreadable,
-    dot,
     read_batch,
     write_batch,
     write_line,
@@ -50,29 +53,15 @@ class Readable:
     sorted: Sorted | None
 
 
-class Held:
-    """What is known already of the operation numbers in a batch: repeated lines, and dots under which two stand."""
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What came of folding a batch: dispositions by number, its origin, does it stand, the devices it speaks of."""
 
-    __slots__ = ("again", "dots", "entities", "skip")
-
-    def __init__(self) -> None:
-        self.skip: dict[int, Disposition] = {}
-        self.again: set[int] = set()
-        self.dots: set[str] = set()
-        self.entities: list[Entity] = []
-
-    def compare(self, header: Header, line: Line, *, others: Sequence[StoredLine]) -> None:
-        """Note what a line is beside those held under its dot."""
-        same = [each for each in others if each.line.raw == line.raw]
-        if same:
-            self.skip[line.n] = {"status": "duplicate"}
-            if all(each.by != header.by for each in same):
-                # The same line under another person's header: the merge keeps one name, whichever came first.
-                self.again.add(line.n)
-        elif others:
-            self.skip[line.n] = {"status": "fork"}
-            self.dots.add(dot(header.dev, header.ep, line.n))
-            self.entities.extend((o.kind, o.id) for each in others if (o := each.line.operation) is not None)
+    dispositions: dict[str, Disposition]
+    origin: Origin
+    stands: bool
+    devices: set[str]
+    remarks: Remarks
 
 
 class Door:
@@ -176,12 +165,66 @@ class Door:
             receipt = keeping.make_receipt(self.identity, envelope, header=header, dispositions={}, at=at)
             keeping.keep_own_receipt(connection, envelope.sha256, receipt)
             return receipt
-        dispositions, local = self._fold(connection, envelope, readable, at=at)
+        folded = self._fold(connection, envelope, readable, at=at)
         receipt = keeping.make_receipt(
-            self.identity, envelope, header=header, dispositions=dispositions, at=at
+            self.identity, envelope, header=header, dispositions=folded.dispositions, at=at
         )
-        keeping.keep_batch(connection, envelope, header=header, local=local, at=at, receipt=receipt)
+        self._keep(connection, envelope, header=header, folded=folded, at=at, receipt=receipt)
         return receipt
+
+    def _keep(
+        self,
+        connection: sa.Connection,
+        envelope: Envelope,
+        *,
+        header: Header,
+        folded: Folded,
+        at: str,
+        receipt: Receipt | None,
+    ) -> None:
+        """Store a folded batch; then whatever it says of devices, or lets stand of a revoked one, takes effect."""
+        keeping.keep_batch(
+            connection,
+            envelope,
+            header=header,
+            local=folded.origin.local,
+            at=at,
+            receipt=receipt,
+            stands=folded.stands,
+            remarked=folded.remarks,
+        )
+        devs = folded.devices | ({header.dev} if folded.origin.revoked else set())
+        if devs:
+            self.settle(connection, devs, at=at)
+
+    def settle(self, connection: sa.Connection, devs: set[str], *, at: str) -> None:
+        """Something was said of these devices: let stand of their batches what stands now."""
+        with self._lock:
+            for dev in devs:
+                self._senders.pop(dev, None)
+        settle(
+            connection,
+            devs,
+            verdict=lambda dev: self.verdict(connection, dev),
+            unfold=lambda rows: Unfolding(connection, self.registry, areas=self.areas, at=at).run(rows),
+            refold=lambda row: self._fold_back(connection, row, at=at),
+        )
+
+    def verdict(self, connection: sa.Connection, dev: str) -> Verdict:
+        """What is said here of a device: which of its batches stand, and whether it may still pull."""
+        return verdict_of(connection, dev, standing=self.standing, commune_of=self.territory.commune_of)
+
+    def _fold_back(self, connection: sa.Connection, row: sa.Row[Any], *, at: str) -> set[str]:
+        """A batch that was left out stands: fold it as if it came now. Gives the devices it speaks of."""
+        sender = self._sender(connection, row.dev)
+        if sender is None:
+            return set()
+        envelope = Envelope.seal(sender, decompress(row.content), signature=row.signature)
+        found = read_batch(envelope.data)
+        fallen = Readable(Batch(found.header, [line for line in found.lines if falls(line)]), None)
+        folded = self._fold(connection, envelope, fallen, at=at, row=row, stands=True)
+        stand_again(connection, row)
+        return folded.devices
 
     def _read(self, envelope: Envelope) -> Readable | str:
         """Decode and sort before any lock is taken; the reason where header or framing cannot be read."""
@@ -205,7 +248,20 @@ class Door:
         self, connection: sa.Connection, envelope: Envelope, reason: str, *, at: str
     ) -> None:
         whole = [(Line(0, envelope.data, None, reason), reason)]
-        keeping.set_aside(connection, envelope, whole, header=None, area=self._aside_area(envelope), at=at)
+        self._keep_aside(connection, envelope, whole, header=None, at=at)
+
+    def _keep_aside(
+        self,
+        connection: sa.Connection,
+        envelope: Envelope,
+        lines: Sequence[tuple[Line, str]],
+        *,
+        header: Header | None,
+        at: str,
+    ) -> None:
+        area = self._aside_area(envelope)
+        dev, sha256 = envelope.sender.dev, envelope.sha256
+        keeping.set_aside(connection, lines, dev=dev, sha256=sha256, header=header, area=area, at=at)
 
     def fold_again(self, connection: sa.Connection, envelope: Envelope, *, number: int, at: str) -> int:
         """Fold the stored batch `number`, received at `at`, into registers that hold only those before it; how many
@@ -214,7 +270,9 @@ class Door:
         if isinstance(readable, str):
             self._quarantine_whole(connection, envelope, readable, at=at)
             return 0
-        self._fold(connection, envelope, readable, at=at, before=number)
+        unfolded = sa.select(batch.c.unfolded).where(batch.c.id == number)
+        stands = not connection.execute(unfolded).scalar()
+        self._fold(connection, envelope, readable, at=at, before=number, stands=stands)
         return len(readable.batch.lines)
 
     def _aside_area(self, envelope: Envelope) -> int | None:
@@ -239,9 +297,9 @@ class Door:
             first = last + done + 1
             header = Header(1, self.identity.dev, self.identity.ep, first, first + len(lines) - 1, prev, by)
             envelope, readable = self._seal(header, lines)
-            dispositions, local = self._fold(connection, envelope, Readable(readable, None), at=at)
-            keeping.keep_batch(connection, envelope, header=header, local=local, at=at, receipt=None)
-            results |= {str(int(n) - last - 1): found for n, found in dispositions.items()}
+            folded = self._fold(connection, envelope, Readable(readable, None), at=at)
+            self._keep(connection, envelope, header=header, folded=folded, at=at, receipt=None)
+            results |= {str(int(n) - last - 1): found for n, found in folded.dispositions.items()}
             done += len(lines)
             prev = envelope.sha256
         return results
@@ -283,39 +341,59 @@ class Door:
         *,
         at: str,
         before: int | None = None,
-    ) -> tuple[dict[str, Disposition], int]:
+        row: sa.Row[Any] | None = None,
+        stands: bool | None = None,
+    ) -> Folded:
+        """Fold a batch that arrives, or one that stands again (`row`); `stands` where that is decided already."""
         header, sender = readable.batch.header, envelope.sender
-        place = keeping.origin_of(connection, header.dev, header.ep)
-        local, ranges = place.local, place.ranges
-        held = self.compare(connection, readable.batch, origin=place, at=at, before=before)
+        place = self.origin_of(connection, header.dev, header.ep)
+        if stands is None:
+            stands = not place.revoked or self._stands(connection, envelope, header, place)
+        lines = [each for each in readable.batch.lines if stands or not falls(each)]
+        held = compare(connection, Batch(header, lines), origin=place, at=at, before=before)
+        held.stands, held.probe = stands, place.revoked or row is not None
         commune = sender.commune(self.territory.commune_of)
         author = Author(
-            sender.dev, header.ep, local, sender.role, commune, header.by, header.from_, header.to
+            sender.dev, header.ep, place.local, sender.role, commune, header.by, header.from_, header.to
         )
-        fold = self.fold(connection, author, readable, held=held, at=at)
-        keeping.set_aside(
-            connection,
-            envelope,
-            fold.quarantined,
-            header=header,
-            area=self._aside_area(envelope),
-            at=at,
+        fold = self.fold(connection, author, readable, held=held, at=at, row=row)
+        self._keep_aside(connection, envelope, fold.quarantined, header=header, at=at)
+        if row is None:
+            stop_waiting_for(connection, dev=sender.dev, ep=header.ep, first=header.from_, last=header.to)
+            place.ranges.add(header.from_, header.to)
+            keeping.keep_ranges(connection, place.local, place.ranges)
+        remarked = remarks(sender, header, lines=readable.batch.lines, touched=fold.touched, areas=self.areas)
+        return Folded(fold.dispositions, place, stands, fold.touched.ids("device"), remarked)
+
+    def origin_of(self, connection: sa.Connection, dev: str, ep: int) -> Origin:
+        """The origin of (dev, ep), made at its first operation."""
+        return keeping.origin_of(
+            connection, dev, ep, is_revoked=lambda: bool(self.verdict(connection, dev).revoked)
         )
-        stop_waiting_for(connection, dev=sender.dev, ep=header.ep, first=header.from_, last=header.to)
-        ranges.add(header.from_, header.to)
-        keeping.keep_ranges(connection, local, ranges)
-        return fold.dispositions, local
+
+    def _stands(self, connection: sa.Connection, envelope: Envelope, header: Header, place: Origin) -> bool:
+        prev = keeping.chain_of(connection, place.local) | {envelope.sha256: header.prev}
+        return envelope.sha256 in self.verdict(connection, header.dev).stands(header.ep, prev)
 
     def fold(
-        self, connection: sa.Connection, author: Author, readable: Readable, *, held: Held, at: str
+        self,
+        connection: sa.Connection,
+        author: Author,
+        readable: Readable,
+        *,
+        held: Held,
+        at: str,
+        row: sa.Row[Any] | None = None,
     ) -> Fold:
         """Fold lines under the door's lock; what is kept of them is the caller's business.
 
         Creation is optimistic: nearly all operations write down something new, and asking first costs a query.
         """
         found = readable.sorted
-        if held.skip or found is None:
+        if held.skip or found is None or not held.stands:
             found = self._sort(readable.batch, author.role, held)
+        if held.probe:
+            return self._once(connection, author, found, held=held, at=at, probe=True, row=row)
         try:
             with connection.begin_nested():
                 return self._once(connection, author, found, held=held, at=at, probe=False)
@@ -324,7 +402,14 @@ class Door:
             return self._once(connection, author, found, held=held, at=at, probe=True)
 
     def _sort(self, readable: Batch, role: str, held: Held) -> Sorted:
-        return sort_lines(self.registry, readable.lines, role=role, skip=held.skip, again=held.again)
+        if held.stands:
+            return sort_lines(self.registry, readable.lines, role=role, skip=held.skip, again=held.again)
+        lines = [each for each in readable.lines if not falls(each)]
+        found = sort_lines(self.registry, lines, role=role, skip=held.skip, again=held.again)
+        for line in filter(falls, readable.lines):
+            found.quarantined.append((line, REASON))
+            found.dispositions[str(line.n)] = {"status": "quarantined", "reason": REASON}
+        return found
 
     def _once(
         self,
@@ -335,34 +420,16 @@ class Door:
         held: Held,
         at: str,
         probe: bool,
+        row: sa.Row[Any] | None = None,
     ) -> Fold:
         fold = Fold(
             connection, self.registry, areas=self.areas, author=author, found=found, at=at, probe=probe
         )
-        fold.run(forks=held.entities)
+        fold.run(
+            forks=held.entities,
+            amend=None if row is None else lambda touched: amend_return(connection, row, touched),
+        )
         return fold
-
-    @staticmethod
-    def compare(
-        connection: sa.Connection,
-        readable: Batch,
-        *,
-        origin: keeping.Origin,
-        at: str,
-        before: int | None = None,
-    ) -> Held:
-        """Operation numbers already held: the same line is a duplicate, another line under the same dot a fork, which
-        is noted. `before`: held in batches stored before that number."""
-        held, header = Held(), readable.header
-        numbers = [line.n for line in readable.lines if origin.holds(line.n)]
-        if not numbers:
-            return held
-        stored = lines_at(connection, [(origin.local, n) for n in numbers], before=before)
-        for line in readable.lines:
-            held.compare(header, line, others=stored.get((origin.local, line.n), ()))
-        if held.dots:
-            keeping.note_forks(connection, held.dots, dev=header.dev, at=at)
-        return held
 
 
 def _kid(signature: str) -> str:

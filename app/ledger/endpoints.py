@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, time
 from typing import Annotated, Any, Literal
 
@@ -17,21 +17,26 @@ from app.access.officers import Officer, find_username
 from app.access.paging import Cursor, Limit, Page
 from app.access.permissions import Permission, allow, clock, database, node_kind
 from app.clock import KINSHASA, stamp
-from app.ledger import cases, enrolment, supervision
+from app.ledger import cases, enrolment, revoking, supervision
 from app.ledger.desk import Desk
 from app.ledger.exchange import Config, Now, Store, TheDoor, the_door
 from app.ledger.resolution import Decision, resolve
 from app.ledger.schemas import (
+    AreasIn,
+    AreasOut,
     Conflict,
     ConflictFile,
     DeferredOut,
     DeviceOut,
     DoubtfulOut,
+    EffectOut,
     InvitationIn,
     InvitationOut,
     QuarantineOut,
+    ReleaseIn,
     ResolutionIn,
     Resolved,
+    RevocationIn,
     StatusOut,
 )
 from app.ledger.standing import devices, status
@@ -47,6 +52,7 @@ Dev = Annotated[
         examples=["7b0c5a52-8d0e-4c63-9a3b-0a2f5d1c9e44"],
     ),
 ]
+DeviceId = Annotated[str, Path(max_length=100, description="Identifiant de l'appareil.")]
 CaseId = Annotated[
     str,
     Path(
@@ -304,6 +310,61 @@ def create_invitation(
     return InvitationOut(
         url=url, code=made.code, province=door.standing.province or "", expires_at=made.expires_at
     )
+
+
+@router.post("/devices/{dev}/revocation", status_code=201, summary="Révoquer un appareil")
+def revoke_device(
+    dev: DeviceId,
+    body: Annotated[RevocationIn, Body()],
+    admin: Annotated[Officer, Depends(allow(Permission.INVITE))],
+    store: Store,
+    *,
+    door: TheDoor,
+) -> EffectOut:
+    """Ce qui suit le lot donné est mis de côté, l'appareil ne reçoit plus rien ; son travail non envoyé reste admis."""
+    with store.write() as connection:
+        done = revoking.revoke(connection, door, dev, after=body.after, reason=body.reason, by=admin.id)
+    return EffectOut.model_validate(asdict(done))
+
+
+@router.post("/devices/{dev}/release", status_code=201, summary="Reprendre des lots mis de côté")
+def release_batches(
+    dev: DeviceId,
+    body: Annotated[ReleaseIn, Body()],
+    admin: Annotated[Officer, Depends(allow(Permission.INVITE))],
+    store: Store,
+    *,
+    door: TheDoor,
+) -> EffectOut:
+    """Ces lots tiennent quoi que dise la révocation."""
+    with store.write() as connection:
+        done = revoking.release(connection, door, dev, batches=body.batches, by=admin.id)
+    return EffectOut.model_validate(asdict(done))
+
+
+@router.put("/devices/{dev}/areas", summary="Changer les zones d'un appareil")
+def change_areas(
+    dev: DeviceId,
+    body: Annotated[AreasIn, Body()],
+    admin: Annotated[Officer, Depends(allow(Permission.INVITE))],
+    store: Store,
+    *,
+    door: TheDoor,
+    now: Now,
+    settings: Config,
+) -> AreasOut:
+    """L'appareil reçoit sa nouvelle autorisation à sa prochaine session."""
+    with store.write() as connection:
+        grant = revoking.change_areas(
+            connection,
+            door,
+            dev,
+            areas=body.areas,
+            by=admin.id,
+            at=now.now(),
+            grant_days=settings.grant_days,
+        )
+    return AreasOut(dev=dev, areas=body.areas, grant=grant)
 
 
 @router.get("/status", summary="L'état du nœud")

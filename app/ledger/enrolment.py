@@ -57,6 +57,12 @@ DEVICE_KNOWN = problem(
 AREA_UNKNOWN = problem(
     "area_unknown", 422, "Zone inconnue", "Utilisez un code de commune (CD-KN-017) ou de quartier (1017010)."
 )
+AREA_ELSEWHERE = problem(
+    "area_elsewhere",
+    422,
+    "Zone d'une autre commune",
+    "Un serveur de commune n'accorde que ses propres zones ; pour une autre, adressez-vous à la province.",
+)
 DEMO_APART = problem(
     "demo_apart",
     409,
@@ -88,6 +94,19 @@ def _hash(code: str) -> str:
     return hashlib.sha256(code.upper().translate(_LOOKALIKES).encode()).hexdigest()
 
 
+def require_areas(door: Door, areas: Sequence[str]) -> None:
+    """Raise `area_unknown` unless areas are given and all are communes or quartiers, `area_elsewhere` where this
+    server may not grant them (protocol section 2: a commune's certificate is for its own areas)."""
+    known = door.territory.communes | door.territory.quartiers
+    if not areas or any(code not in known for code in areas):
+        raise AREA_UNKNOWN(
+            f"Zones inconnues : {', '.join(code for code in areas if code not in known) or '(aucune donnée)'}."
+        )
+    own = door.standing.commune
+    if not door.standing.is_province and any(own not in (a, door.territory.commune_of(a)) for a in areas):
+        raise AREA_ELSEWHERE(f"Ce serveur n'accorde que des zones de la commune {own}.")
+
+
 def invite(
     connection: sa.Connection,
     door: Door,
@@ -98,15 +117,12 @@ def invite(
     at: datetime,
     minutes: float,
 ) -> Invitation:
-    """A one-time code of 8 Crockford letters for a device of this officer. Raises `area_unknown`, `not_joined`.
+    """A one-time code of 8 Crockford letters for a device of this officer.
 
+    Raises `area_unknown`, `area_elsewhere`, `not_joined`.
     `role` is the officer's; an admin's invitation is for a server, which gets role `node`.
     """
-    known = door.territory.communes | door.territory.quartiers
-    if not areas or any(code not in known for code in areas):
-        raise AREA_UNKNOWN(
-            f"Zones inconnues : {', '.join(code for code in areas if code not in known) or '(aucune donnée)'}."
-        )
+    require_areas(door, areas)
     if door.standing.node_cert is None:
         raise NOT_JOINED()
     code = "".join(secrets.choice(ALPHABET) for _ in range(8))

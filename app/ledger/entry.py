@@ -37,7 +37,7 @@ class Entry:
     `row` is that of a creation but for its system columns (Shape.head).
     `moved`: no operation of this batch is about it; it follows an entity that moved.
     `named`: numbers of the merges that name it as survivor. `counted` and `was_counted`: in the figures, after and
-    before; a row that is void, merged away, or nothing but acts counts for nothing.
+    before; a row that is void, merged away, or nothing but acts counts for nothing. `gone`: nothing stands of it.
     """
 
     shape: Shape
@@ -50,6 +50,7 @@ class Entry:
     row: tuple[Any, ...] = ()
     area: str = ""
     moved: bool = False
+    gone: bool = False
     named: list[int] = field(default_factory=list)
     void: bool = False
     merged_into: str | None = None
@@ -86,6 +87,10 @@ class Touched:
         """The entities that are more than one new operation."""
         for entries in self.changes.values():
             yield from entries.values()
+
+    def ids(self, kind: str) -> set[str]:
+        """The entities of a kind this batch touches."""
+        return {*self.creations.get(kind, ()), *self.changes.get(kind, ())}
 
     def find(self, kind: str, identity: str) -> Entry | None:
         """The entry of an entity, None when this batch does not touch it."""

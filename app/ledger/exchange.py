@@ -170,7 +170,14 @@ async def push(
 
 @router.post("/sessions", status_code=201, summary="Ouvrir la session d'un appareil")
 async def open_session(
-    body: SessionIn, door: TheDoor, *, store: Store, now: Now, settings: Config, turns: Turns
+    body: SessionIn,
+    door: TheDoor,
+    *,
+    store: Store,
+    now: Now,
+    settings: Config,
+    turns: Turns,
+    device_grant: Annotated[str, Header(description="Autorisation, si le serveur la demande.")] = "",
 ) -> SessionOut:
     """L'appareil signe {dev, aud, nonce} ; le nonce de `hello` ne sert qu'une fois."""
 
@@ -180,6 +187,7 @@ async def open_session(
                 connection,
                 door,
                 body.assertion,
+                grant=device_grant or None,
                 at=now.now(),
                 minutes=settings.device_session_minutes,
                 grant_days=settings.grant_days,
@@ -212,8 +220,9 @@ async def changes(
 
     def work() -> bytes:
         with store.read() as connection:
-            positions = read_positions(after or [], _granted(door, sender))
-            return b"".join(Feed(connection, door, sender).page(positions, limit_bytes))
+            granted = _granted(door, sender)
+            positions = read_positions(after or [], granted)
+            return b"".join(Feed(connection, door, sender, granted=granted).page(positions, limit_bytes))
 
     return Response(await turns.turn(work), media_type=NDJSON, headers={"Cache-Control": "no-store"})
 

@@ -60,15 +60,16 @@ def areas_of(sender: Sender, areas: Areas, *, communes: frozenset[str]) -> list[
 
 
 def read_positions(after: Sequence[str], granted: Sequence[str]) -> dict[str, Position]:
-    """`after` parameters (`<area>:<number>` or `<area>:<number>,<id>`) → positions; none = all areas from 0."""
+    """`after` parameters (`<area>:<number>` or `<area>:<number>,<id>`) → positions; none = all areas from 0.
+
+    Areas that are not granted are left in: whoever reads them is told to drop them.
+    """
     if not after:
         return dict.fromkeys(granted, (0, ""))
     positions: dict[str, Position] = {}
     for each in after:
         code, _, text = each.rpartition(":")
         number, _, identity = text.partition(",")
-        if code not in granted:
-            raise AREA_NOT_GRANTED(f"Zone non accordée : {code or each}.")
         if (
             not number.isascii()
             or not number.isdecimal()
@@ -83,7 +84,10 @@ def read_positions(after: Sequence[str], granted: Sequence[str]) -> dict[str, Po
 class Feed:
     """One page of `changes` for one device, read in one snapshot."""
 
-    def __init__(self, connection: sa.Connection, door: Door, sender: Sender) -> None:
+    def __init__(
+        self, connection: sa.Connection, door: Door, sender: Sender, *, granted: Sequence[str] | None = None
+    ) -> None:
+        self.granted = granted
         self.connection = connection
         self.door = door
         self.sender = sender
@@ -96,10 +100,23 @@ class Feed:
         self.undone = undone_merges(connection)
 
     def page(self, positions: Mapping[str, Position], limit_bytes: int) -> Iterator[bytes]:
-        """Lines of NDJSON, the last one `{"after", "more", "feed", "have"}`. Raises `feed_changed` beyond a counter."""
+        """Lines of NDJSON, the last one `{"after", "more", "feed", "have"}`.
+
+        An area that exists and is no longer granted is answered by a `drop` line and left out of `after`; one newly
+        granted is named there at 0. Raises `area_not_granted` on any other, `feed_changed` beyond a counter.
+        """
+        granted = positions if self.granted is None else self.granted
+        withdrawn = [code for code in positions if code not in granted]
+        for code in withdrawn:
+            if self.door.areas.id(code) is None:
+                raise AREA_NOT_GRANTED(f"Zone non accordée : {code[:80]}.")
+        yield from (orjson.dumps({"drop": code}) + b"\n" for code in withdrawn)
+        yield from self._page({c: p for c, p in positions.items() if c not in withdrawn}, limit_bytes)
+
+    def _page(self, positions: Mapping[str, Position], limit_bytes: int) -> Iterator[bytes]:
         counters = self._counters(positions)
         limit = min(max(limit_bytes, LEAST_BYTES), MOST_BYTES)
-        after: dict[str, int | str] = {}
+        after: dict[str, int | str] = dict.fromkeys(set(self.granted or ()) - positions.keys(), 0)
         lines: list[bytes] = []
         size, more = 0, False
         for code, position in positions.items():

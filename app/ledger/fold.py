@@ -4,14 +4,14 @@ The rules of merging are in sync.merge; where the results are kept is the busine
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import orjson
 import sqlalchemy as sa
 
 from app.ledger import bulk, trays
 from app.ledger.areas import Areas
-from app.ledger.entry import Author, Entity, Entry
+from app.ledger.entry import Author, Entity, Entry, Touched
 from app.ledger.lines import creation_writes
 from app.ledger.merging import Joined, is_counted, join, stand
 from app.ledger.placing import Placing
@@ -53,9 +53,12 @@ class Fold:
         self.joined = Joined()
         self._forked_dots: frozenset[str] | None = None
 
-    def run(self, *, forks: Iterable[Entity] = ()) -> None:
-        """Fold the sorted lines; `forks` are the entities whose held line is now contested."""
+    def run(self, *, forks: Iterable[Entity] = (), amend: Callable[[Touched], None] | None = None) -> None:
+        """Fold the sorted lines; `forks` are held entities to be shown anew, `amend` what is done to the registers held
+        of all before anything is merged into them."""
         self._load(forks)
+        if amend is not None:
+            amend(self.touched)
         for entry in self.touched.changed():
             self._merge(entry)
         stand(self.touched, self.joined, forked=self._forked)

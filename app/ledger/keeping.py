@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from app.ledger.entry import Disposition
 from app.ledger.lines import compress
 from app.ledger.node import Identity
+from app.ledger.remarks import NOTHING_REMARKED, Remarks
 from app.ledger.senders import Sender
 from app.ledger.tables import batch, fork, origin, quarantine
 from sync.ledger import Ranges
@@ -104,11 +105,13 @@ def receipts_of(connection: sa.Connection, dev: str, *, ep: int, first: int) -> 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """One (dev, ep) here: its local number, the operation numbers held in batches, and those the province brought."""
+    """One (dev, ep) here: its local number, the operation numbers held in batches, and those the province brought, and
+    whether its device is known as revoked."""
 
     local: int
     ranges: Ranges
     brought: Ranges
+    revoked: bool = False
 
     def holds(self, n: int) -> bool:
         """Whether a line of this number is here."""
@@ -120,17 +123,24 @@ def numbers_of(row: sa.Row[Any]) -> Ranges:
     return Ranges.from_list(orjson.loads(row.ranges) + orjson.loads(row.brought or "[]"))
 
 
-def origin_of(connection: sa.Connection, dev: str, ep: int) -> Origin:
-    """The origin of (dev, ep), made at its first operation."""
-    query = sa.select(origin.c.id, origin.c.ranges, origin.c.brought).where(
-        origin.c.dev == dev, origin.c.ep == ep
-    )
+def origin_of(connection: sa.Connection, dev: str, ep: int, *, is_revoked: Callable[[], bool]) -> Origin:
+    """The origin of (dev, ep), made at its first operation: only then `is_revoked()` is asked."""
+    columns = (origin.c.id, origin.c.ranges, origin.c.brought, origin.c.revoked)
+    query = sa.select(*columns).where(origin.c.dev == dev, origin.c.ep == ep)
     row = connection.execute(query).one_or_none()
     if row is not None:
         brought = orjson.loads(row.brought or "[]")
-        return Origin(row.id, Ranges.from_list(orjson.loads(row.ranges)), Ranges.from_list(brought))
-    statement = origin.insert().values(dev=dev, ep=ep, ranges="[]").returning(origin.c.id)
-    return Origin(int(connection.execute(statement).scalar_one()), Ranges(), Ranges())
+        ranges = Ranges.from_list(orjson.loads(row.ranges))
+        return Origin(row.id, ranges, Ranges.from_list(brought), row.revoked)
+    revoked = is_revoked()
+    made = origin.insert().values(dev=dev, ep=ep, ranges="[]", revoked=revoked).returning(origin.c.id)
+    return Origin(int(connection.execute(made).scalar_one()), Ranges(), Ranges(), revoked)
+
+
+def chain_of(connection: sa.Connection, local: int) -> dict[str, str | None]:
+    """The batches held of an origin: SHA-256 → that of the one before, as its header says."""
+    query = sa.select(batch.c.sha256, batch.c.prev).where(batch.c.origin == local)
+    return dict(connection.execute(query).all())
 
 
 def keep_ranges(connection: sa.Connection, local: int, ranges: Ranges) -> None:
@@ -155,6 +165,8 @@ def keep_batch(
     local: int | None,
     at: str,
     receipt: Receipt | None,
+    stands: bool = True,
+    remarked: Remarks = NOTHING_REMARKED,
 ) -> None:
     """Store the signed bytes with their receipt and note the contact; flags a device whose chain does not fit."""
     prev = header.prev if header and header.prev and _HASH.fullmatch(header.prev) else None
@@ -171,12 +183,13 @@ def keep_batch(
             received_at=at,
             receipt=receipt.text if receipt else None,
             receipt_signature=receipt.signature if receipt else None,
+            unfolded=None if stands else True,
         )
     )
     gap = header is not None and _breaks_chain(
         connection, header, local=local, prev=prev, sha256=envelope.sha256
     )
-    note_contact(connection, envelope.sender.dev, at=at, gap=gap)
+    note_contact(connection, envelope.sender.dev, at=at, gap=gap, remarked=remarked)
 
 
 def keep_own_receipt(connection: sa.Connection, sha256: str, receipt: Receipt) -> None:
@@ -230,25 +243,36 @@ def note_forks(connection: sa.Connection, dots: Collection[str], *, dev: str, at
 
 
 _CONTACT = sa.text(
-    "INSERT INTO device_contact (dev, last_contact, prev_gap, clock_offset) VALUES (:dev, :at, :gap, :ahead) "
+    "INSERT INTO device_contact (dev, last_contact, prev_gap, clock_offset, outside_areas, other_author) "
+    "VALUES (:dev, :at, :gap, :ahead, :outside, :other) "
     "ON CONFLICT (dev) DO UPDATE SET last_contact = excluded.last_contact, "
     "prev_gap = device_contact.prev_gap OR excluded.prev_gap, "
-    "clock_offset = coalesce(excluded.clock_offset, device_contact.clock_offset)"
+    "clock_offset = coalesce(excluded.clock_offset, device_contact.clock_offset), "
+    "outside_areas = device_contact.outside_areas + excluded.outside_areas, "
+    "other_author = device_contact.other_author + excluded.other_author"
 )
 
 
 def note_contact(
-    connection: sa.Connection, dev: str, *, at: str, gap: bool = False, ahead: float | None = None
+    connection: sa.Connection,
+    dev: str,
+    *,
+    at: str,
+    gap: bool = False,
+    ahead: float | None = None,
+    remarked: Remarks = NOTHING_REMARKED,
 ) -> None:
     """A device came: whether its chain broke, and by how many seconds its clock is ahead of ours, where it says."""
-    connection.execute(_CONTACT, {"dev": dev, "at": at, "gap": gap, "ahead": ahead})
+    counts = {"outside": remarked.outside_areas, "other": remarked.other_author}
+    connection.execute(_CONTACT, {"dev": dev, "at": at, "gap": gap, "ahead": ahead, **counts})
 
 
 def set_aside(
     connection: sa.Connection,
-    envelope: Envelope,
     lines: Sequence[tuple[Line, str]],
     *,
+    dev: str,
+    sha256: str,
     header: Header | None,
     area: int | None,
     at: str,
@@ -256,10 +280,10 @@ def set_aside(
     """Keep lines (each with its reason) visible in quarantine, in the area of the device's commune."""
     rows: list[dict[str, Any]] = [
         {
-            "dev": envelope.sender.dev,
+            "dev": dev,
             "ep": header.ep if header else None,
             "n": line.n if header else None,
-            "sha256": envelope.sha256,
+            "sha256": sha256,
             "reason": reason,
             "line": line.raw,
             "area": area,

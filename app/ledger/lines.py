@@ -13,6 +13,7 @@ from backports import zstd
 from app.ledger.senders import roles_of
 from app.ledger.tables import batch, brought, brought_answer, origin
 from sync import merge
+from sync.catalogue import CATALOGUE
 from sync.protocol import Line, dot, read_batch, read_line
 
 LEVEL = 3
@@ -28,11 +29,18 @@ def decompress(content: bytes) -> bytes:
     return zstd.decompress(content)
 
 
+def falls(line: Line) -> bool:
+    """Whether a line falls with a batch left out by a revocation. An act never does: only a court annuls it."""
+    kind = CATALOGUE.get(line.operation.kind) if line.operation is not None else None
+    return kind is None or not kind.immutable
+
+
 @dataclass(frozen=True, slots=True)
 class StoredLine:
     """One operation line as stored, with what its batch (named by its SHA-256) says about it.
 
-    `role` is what the province says of a line it brought; of lines in batches the device's grant says it.
+    `role` is what the province says of a line it brought; of lines in batches the device's grant says it. `came` is
+    the number of the batch, None for a line that was brought.
     """
 
     line: Line
@@ -42,17 +50,32 @@ class StoredLine:
     received_at: str
     batch: str
     role: str | None = None
+    came: int | None = None
 
     @property
     def dot(self) -> str:
         """The dot of the operation."""
         return dot(self.dev, self.ep, self.line.n)
 
+    def writes(self, role: str) -> Mapping[str, merge.Write]:
+        """Register → what its operation writes, the device's grant being of this role; nothing where it has none."""
+        if self.line.operation is None:
+            return {}
+        return merge.writes_of(
+            self.line.operation,
+            dot=self.dot,
+            dev=self.dev,
+            ep=self.ep,
+            by=self.by,
+            role=self.role or role,
+            line=hashlib.sha256(self.line.raw).hexdigest(),
+        )
+
 
 def lines_at(
     connection: sa.Connection, places: Iterable[tuple[int, int]], *, before: int | None = None
 ) -> dict[tuple[int, int], list[StoredLine]]:
-    """The stored lines at (origin, n), in batches or brought; several where the dot is forked or came twice.
+    """The stored lines at (origin, n) that stand, in batches or brought; several where the dot is forked or came twice.
 
     Three statements, each batch decoded once. `before`: only of batches stored before that number.
     """
@@ -61,9 +84,7 @@ def lines_at(
         wanted.setdefault(local, []).append(n)
     spans = [row.id for row in batches_holding(connection, wanted)]
     query = (
-        sa.select(
-            batch.c.origin, batch.c.content, batch.c.received_at, batch.c.sha256, origin.c.dev, origin.c.ep
-        )
+        sa.select(batch, origin.c.ep)
         .join(origin, origin.c.id == batch.c.origin)
         .where(batch.c.id.in_(spans if before is None else [each for each in spans if each < before]))
         .order_by(batch.c.id)
@@ -73,8 +94,10 @@ def lines_at(
         numbers = set(wanted[row.origin])
         held = read_batch(decompress(row.content))
         for line in held.lines:
-            if line.n in numbers:
-                stored = StoredLine(line, row.dev, row.ep, held.header.by, row.received_at, row.sha256)
+            if line.n in numbers and not (row.unfolded and falls(line)):
+                stored = StoredLine(
+                    line, row.dev, row.ep, held.header.by, row.received_at, row.sha256, came=row.id
+                )
                 found.setdefault((row.origin, line.n), []).append(stored)
     for place, stored in _brought_at(connection, wanted):
         found.setdefault(place, []).append(stored)
@@ -88,9 +111,10 @@ def _brought_at(
     if not wanted:
         return
     query = (
-        sa.select(brought, brought_answer.c.at, origin.c.dev, origin.c.ep)
+        sa.select(brought, brought_answer.c.at, origin.c.dev, origin.c.ep, batch.c.unfolded)
         .join(origin, origin.c.id == brought.c.origin)
         .join(brought_answer, brought_answer.c.id == brought.c.answer)
+        .outerjoin(batch, batch.c.sha256 == brought.c.batch)
         .where(
             brought.c.origin.in_(wanted),
             brought.c.n.between(
@@ -105,7 +129,8 @@ def _brought_at(
         if row.n in sets[row.origin]:
             line = Line(row.n, row.line, read_line(row.line, row.n, dev=row.dev, ep=row.ep))
             stored = StoredLine(line, row.dev, row.ep, row.by, row.at, row.batch, row.role)
-            yield (row.origin, row.n), stored
+            if not (row.unfolded and falls(line)):
+                yield (row.origin, row.n), stored
 
 
 def batches_holding(
@@ -142,17 +167,6 @@ def creation_writes(
         for each in stored.get((local, n), []):
             operation = each.line.operation
             if operation is not None and operation.kind == kind and operation.id == identity:
-                merge.add(
-                    registers,
-                    merge.writes_of(
-                        operation,
-                        dot=each.dot,
-                        dev=each.dev,
-                        ep=each.ep,
-                        by=each.by,
-                        role=each.role or roles[each.dev],
-                        line=hashlib.sha256(each.line.raw).hexdigest(),
-                    ),
-                )
+                merge.add(registers, each.writes(roles[each.dev]))
         found[kind, identity] = registers
     return found

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 from app.ledger.entry import Author, Entity, Entry, Touched
@@ -137,3 +138,63 @@ def _show(entry: Entry, view: entity.View, forked: frozenset[str]) -> None:
 def is_counted(row: Mapping[str, Any], registers: merge.Registers) -> bool:
     """Whether a stored row with these registers stands in the figures."""
     return not row["void"] and row["merged_into"] is None and registers.keys() != {merge.ENTITY}
+
+
+# -- merges taken out again ------------------------------------------------------------------------------------
+
+
+def part(
+    connection: sa.Connection,
+    registry: Registry,
+    *,
+    entities: Collection[Entity],
+    taken: Collection[tuple[str, str]],
+) -> set[Entity]:
+    """Forget the merges and unmerges among the lines (dot, SHA-256) taken out; gives every entity merges connected with
+    these, the forgotten ones too: all of them are to be shown anew."""
+    ids = {identity for _, identity in entities}
+    rows = _connected(connection, ids, set()) if ids else []
+    members = {(row.kind, each) for row in rows for each in (row.loser, row.survivor) if each is not None}
+    ended = merging.delete().where(
+        merging.c.dot == sa.bindparam("taken_dot"), merging.c.line == sa.bindparam("taken_line")
+    )
+    dots = {row.dot for row in rows}
+    gone = [{"taken_dot": named, "taken_line": line} for named, line in taken if named in dots]
+    if gone:
+        connection.execute(ended, gone)
+    undone = {row.dot for row in rows if row.undone}
+    if undone:
+        still = _undone_by_others(connection, registry, {*members, *entities}, taken)
+        connection.execute(unmerged.delete().where(unmerged.c.dot.in_(undone - still)))
+    return members
+
+
+def _undone_by_others(
+    connection: sa.Connection,
+    registry: Registry,
+    members: Collection[Entity],
+    taken: Collection[tuple[str, str]],
+) -> set[str]:
+    """The merges some unmerge names that is written under one of these entities and was not taken out."""
+    found: set[str] = set()
+    for kind, identity in members:
+        table = registry.shape(kind).table
+        query = sa.select(table.c.registers).where(table.c.id == identity, table.c.registers.is_not(None))
+        for stored in connection.execute(query).scalars():
+            held = merge.unpack(orjson.loads(stored)).get(merge.ENTITY, [])
+            left = [each for each in held if (each.dot, each.line) not in taken]
+            found |= entity.undone_by({merge.ENTITY: left})
+    return found
+
+
+def joining(connection: sa.Connection, entities: Iterable[Entity]) -> dict[Entity, set[str]]:
+    """Entity → the dots of the merges that name it as survivor."""
+    found: dict[Entity, set[str]] = {}
+    keys = set(entities)
+    query = sa.select(merging.c.kind, merging.c.survivor, merging.c.dot)
+    for kind, survivor, named in connection.execute(
+        query.where(merging.c.survivor.in_({identity for _, identity in keys}))
+    ):
+        if (kind, survivor) in keys:
+            found.setdefault((kind, survivor), set()).add(named)
+    return found

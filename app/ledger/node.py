@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ from app.settings import write_durably
 from sync.seal import Key
 
 IDENTITY = "node.json"
+JUMP = timedelta(days=1)
 NODE_DIFFERS = problem(
     "node_differs",
     409,
@@ -118,6 +119,7 @@ class Standing:
         self.upstream_offset: float | None = row["upstream_offset"]
         self.relayed_at: str | None = row["relayed_at"]
         self.clock_confirmed_at: str | None = row["clock_confirmed_at"]
+        self.clock_jumped_at: str | None = row["clock_jumped_at"]
         self.upstream_feed: str | None = row["upstream_feed"]
         self.resent_through: int | None = row["resent_through"]
         self.catching_up: bool = bool(row["catching_up"])
@@ -243,13 +245,31 @@ class SteadyClock:
             sa.select(batch.c.received_at).order_by(batch.c.id.desc()).limit(1)
         ).scalar()
         self.greatest: datetime | None = moment(newest) if newest else None
+        self.jumped_at: datetime | None = None
 
     def received_at(self) -> str:
         """The moment to stamp on a batch: now, or the greatest moment stored where the machine's clock is behind it."""
         now = self.clock.now()
         with self._lock:
+            self._notice_jump(now)
             self.greatest = max(now, self.greatest) if self.greatest else now
             return stamp(self.greatest)
+
+    def jump(self) -> datetime | None:
+        """When this clock was seen to stand more than a day after the newest time stored; None when it never was."""
+        with self._lock:
+            self._notice_jump(self.clock.now())
+            return self.jumped_at
+
+    def _notice_jump(self, now: datetime) -> None:
+        if self.greatest is not None and now - self.greatest > JUMP:
+            self.jumped_at = now
+            self.greatest = now
+
+    def believe(self) -> None:
+        """The province's clock says about the same: a jump there was is over."""
+        with self._lock:
+            self.jumped_at = None
 
     def behind(self) -> float:
         """Seconds by which the machine's clock is behind the newest time stored (0 when it is not)."""

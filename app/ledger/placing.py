@@ -100,7 +100,7 @@ class Placing:
         """
         for kind in self.registry.leaders:
             for shape in self.registry.followers(kind):
-                leaders = {e.id: e.area for e in touched.changes[kind].values()}
+                leaders = {e.id: e.area for e in touched.changes[kind].values() if not e.gone}
                 if touched.creations[kind] and self._someone_waits(shape):
                     leaders.update((e.id, e.area) for e in touched.creations[kind].values())
                 if not leaders:

@@ -20,7 +20,7 @@ from app.ledger.bringing import bring_all, catch_up_if_needed, finish_catching_u
 from app.ledger.door import Door
 from app.ledger.keeping import Envelope, Receipt, keep_province_receipts
 from app.ledger.lines import decompress
-from app.ledger.node import Standing
+from app.ledger.node import JUMP, Standing
 from app.ledger.senders import BAD_SIGNATURE, admit
 from app.ledger.tables import batch, device, node
 from app.ledger.upstream import NOT_THE_PROVINCE, ask, note_feed
@@ -263,6 +263,9 @@ def _read_hello(door: Door, client: httpx.Client) -> None:
     with door.database.write() as connection:
         connection.execute(node.update().values(upstream_time=hello["time"], upstream_offset=offset))
         note_feed(connection, hello["feed"])
+        if abs(offset) < JUMP.total_seconds():
+            connection.execute(node.update().values(clock_jumped_at=None))
+            door.clock.believe()
     door.refresh()
 
 

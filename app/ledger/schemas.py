@@ -277,6 +277,10 @@ class DeviceOut(BaseModel):
         examples=[-3605.2],
     )
     silent: bool = Field(description="Aucun contact depuis plus de 3 jours.")
+    revoked: bool = Field(description="L'appareil est révoqué : il ne reçoit plus rien.")
+    set_aside: int = Field(description="Opérations mises de côté par la révocation.", examples=[0])
+    outside_areas: int = Field(description="Opérations sur des fiches hors de ses zones.", examples=[0])
+    other_author: int = Field(description="Opérations au nom d'une autre personne que l'agent.", examples=[0])
     trouble: bool = Field(
         description="À voir : trous, chaîne rompue, versions doubles, lot non reçu par la province depuis 14 jours, ou "
         "horloge fausse d'une heure et plus."
@@ -345,6 +349,48 @@ class DeferredOut(Sender):
     since: str = Field(description="Depuis (UTC).", examples=["2026-11-22T08:20:00.000Z"])
 
 
+class RevocationIn(BaseModel):
+    """Révocation d'un appareil."""
+
+    after: str = Field(
+        pattern="^(none|[0-9a-f]{64})$",
+        description="SHA-256 du dernier lot qui tient ; none : aucun.",
+        examples=["none"],
+    )
+    reason: str = Field(min_length=1, max_length=500, description="Pourquoi.", examples=["Tablette volée"])
+
+
+class ReleaseIn(BaseModel):
+    """Lots repris malgré une révocation."""
+
+    batches: list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field(
+        min_length=1, max_length=5000, description="SHA-256 des lots.", examples=[["e3" * 32]]
+    )
+
+
+class EffectOut(BaseModel):
+    """Ce qui tient de l'appareil, et ce qui est mis de côté."""
+
+    standing: int = Field(description="Lots qui tiennent.", examples=[12])
+    set_aside: int = Field(description="Lots mis de côté.", examples=[3])
+    operations: int = Field(description="Opérations de ces lots.", examples=[140])
+
+
+class AreasIn(BaseModel):
+    """Nouvelles zones d'un appareil."""
+
+    areas: list[str] = Field(
+        min_length=1, max_length=400, description="Communes ou quartiers.", examples=[["1017010"]]
+    )
+
+
+class AreasOut(AreasIn):
+    """Les zones accordées et l'autorisation qui les porte."""
+
+    dev: str = Field(description="Identifiant de l'appareil.", examples=[EXAMPLE_DEV])
+    grant: str = Field(description="Nouvelle autorisation (JWS du nœud).")
+
+
 class InvitationIn(BaseModel):
     """Invitation d'un appareil par un administrateur."""
 
@@ -382,4 +428,7 @@ class StatusOut(BaseModel):
     waiting: int = Field(description="Opérations qui attendent ce qui les précède.")
     relayed_at: str | None = Field(description="Dernier échange avec la province (UTC).")
     catching_up: bool = Field(description="Vrai : serveur restauré, aucun acte avant le rattrapage.")
+    clock_unsure: bool = Field(
+        description="L'horloge a sauté de plus d'un jour sans être confirmée : les autorisations valent toutes."
+    )
     rows: dict[str, int] = Field(description="Nombre de fiches par nature.")

@@ -14,8 +14,9 @@ from app.clock import moment
 from app.errors import problem
 from app.ledger.node import Standing, read_standing
 from app.ledger.tables import admitted, device
+from app.territory.tables import quartier
 from sync.catalogue import is_uuid4
-from sync.seal import BadSignature, PublicKey, check_grant
+from sync.seal import BadSignature, PublicKey, bounds_of, check_grant
 
 GRANT_REQUIRED = problem(
     "grant_required",
@@ -59,12 +60,31 @@ class Sender:
 
 
 @lru_cache(maxsize=1 << 12)
-def _claims(grant: str, province: str) -> Mapping[str, Any] | None:
+def _claims(grant: str, province: str) -> tuple[Mapping[str, Any], frozenset[str]] | None:
+    """The claims of a grant that chains, and what of its areas its node is not certified for by name."""
     try:
         claims = check_grant(grant, province)
+        bounds = bounds_of(grant)
     except BadSignature:
         return None
-    return claims if _is_complete(claims) else None
+    if not _is_complete(claims):
+        return None
+    return claims, frozenset() if bounds is None else frozenset(claims["areas"]) - bounds
+
+
+def _sound(connection: sa.Connection, grant: str | None, *, province: str) -> Mapping[str, Any] | None:
+    """The claims of a grant that chains and that its node could make: a commune's server grants nothing elsewhere."""
+    found = _claims(grant, province) if grant else None
+    if found is None or grant is None:
+        return None
+    claims, beyond = found
+    if beyond:
+        query = sa.select(quartier.c.code, quartier.c.commune).where(quartier.c.code.in_(beyond))
+        homes = dict(connection.execute(query).all())
+        bounds = bounds_of(grant) or frozenset()
+        if any(homes.get(code) not in bounds for code in beyond):
+            return None
+    return claims
 
 
 def senders_of(connection: sa.Connection, devs: Collection[str], *, standing: Standing) -> dict[str, Sender]:
@@ -79,7 +99,7 @@ def senders_of(connection: sa.Connection, devs: Collection[str], *, standing: St
     taken = sa.select(admitted.c.dev, admitted.c.grant).where(admitted.c.dev.in_(known))
     found: dict[str, Sender] = {}
     for dev, grant in [*connection.execute(taken), *connection.execute(relayed)]:
-        claims = _claims(grant, standing.province) if grant else None
+        claims = _sound(connection, grant, province=standing.province)
         if claims is not None and claims["dev"] == dev:
             found[dev] = from_claims(claims, grant)
     return found
@@ -126,7 +146,7 @@ def admit(connection: sa.Connection, standing: Standing, grant: str, *, dev: str
     """Take a device this server does not know on a grant that chains to the province; else raises `unknown_device`."""
     if standing.province is None:
         raise GRANT_REFUSED("Ce serveur n'est rattaché à aucune province.")
-    claims = _claims(grant, standing.province)
+    claims = _sound(connection, grant, province=standing.province)
     if claims is None:
         raise GRANT_REFUSED()
     if dev is not None and claims["dev"] != dev:

@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 
 from app.clock import moment, stamp
 from app.errors import problem
 from app.ledger.door import Door
-from app.ledger.history import current_dots, registers_of
+from app.ledger.granting import regrant
 from app.ledger.keeping import note_contact
-from app.ledger.senders import Sender, sender_of
-from app.ledger.tables import device, device_session, used_nonce
-from sync.seal import BadSignature, make_grant, peek, verify_compact
+from app.ledger.node import read_standing
+from app.ledger.revocation import SERVERS
+from app.ledger.senders import GRANT_REQUIRED, Sender, admit, sender_of
+from app.ledger.tables import device, device_session, node, used_nonce
+from sync.catalogue import is_uuid4
+from sync.seal import BadSignature, peek, verify_compact
 
 BAD_ASSERTION = problem(
     "bad_assertion",
@@ -91,14 +93,21 @@ _USE_NONCE = sa.text(
 
 
 def open_session(
-    connection: sa.Connection, door: Door, assertion: str, *, at: datetime, minutes: float, grant_days: int
+    connection: sa.Connection,
+    door: Door,
+    assertion: str,
+    *,
+    grant: str | None,
+    at: datetime,
+    minutes: float,
+    grant_days: int,
 ) -> Opened:
-    """A session for the device that signed {dev, aud, nonce}. Raises `bad_assertion`, `grant_expired`, `revoked`."""
+    """A session for the device that signed {dev, aud, nonce}; one unknown here brings its `grant`.
+
+    Raises `grant_required`, `unknown_device`, `bad_assertion`, `grant_expired`, `revoked`.
+    """
     try:
-        claimed = peek(assertion)[1]
-        sender = sender_of(connection, str(claimed.get("dev")), standing=door.standing)
-        if sender is None:
-            raise BAD_ASSERTION("Appareil inconnu de ce serveur.")
+        sender = _introduced(connection, door, str(peek(assertion)[1].get("dev")), grant=grant)
         claims = verify_compact(sender.public, assertion, kid=sender.dev, typ="session")
     except BadSignature as error:
         raise BAD_ASSERTION() from error
@@ -106,9 +115,10 @@ def open_session(
         raise BAD_ASSERTION("L'assertion est faite pour un autre nœud.")
     _check_nonce(connection, door, claims.get("nonce"), at)
     row = connection.execute(sa.select(device).where(device.c.id == sender.dev)).mappings().one_or_none()
-    if row is not None and _is_revoked(row["revoked"]):
+    if door.verdict(connection, sender.dev).revoked:
         raise REVOKED()
-    if sender.expires and moment(sender.expires) < at:
+    unsure = clock_is_unsure(connection, door)
+    if sender.expires and moment(sender.expires) < at and not unsure:
         raise GRANT_EXPIRED()
     note_contact(connection, sender.dev, at=stamp(at), ahead=_ahead(claims.get("time"), at))
     token = secrets.token_urlsafe(32)
@@ -119,9 +129,9 @@ def open_session(
             token_hash=hashlib.sha256(token.encode()).hexdigest(), dev=sender.dev, expires_at=stamp(expires)
         )
     )
-    return Opened(
-        token, int(minutes * 60), _renewed(connection, door, sender, row, at=at, grant_days=grant_days)
-    )
+    # A date that may be wrong makes no new dates.
+    grant = sender.grant if unsure else _renewed(connection, door, sender, row, at=at, grant_days=grant_days)
+    return Opened(token, int(minutes * 60), grant)
 
 
 def _ahead(told: object, at: datetime) -> float | None:
@@ -132,50 +142,64 @@ def _ahead(told: object, at: datetime) -> float | None:
         return None
 
 
+def clock_is_unsure(connection: sa.Connection, door: Door) -> bool:
+    """Whether this server's clock jumped by more than a day and neither the province nor an admin has confirmed it:
+    then grants count as valid (protocol section 2). Writes the jump down, for a server started anew."""
+    standing, jump = read_standing(connection), door.clock.jump()
+    jumped, confirmed = standing.clock_jumped_at, standing.clock_confirmed_at
+    if jump is not None and stamp(jump) > (jumped or ""):
+        jumped = stamp(jump)
+        connection.execute(node.update().values(clock_jumped_at=jumped))
+    return jumped is not None and jumped > (confirmed or "")
+
+
+def _introduced(connection: sa.Connection, door: Door, dev: str, *, grant: str | None) -> Sender:
+    sender = sender_of(connection, dev, standing=door.standing)
+    if sender is not None:
+        return sender
+    if not is_uuid4(dev):
+        raise BAD_ASSERTION("Appareil inconnu de ce serveur.")
+    if not grant:
+        raise GRANT_REQUIRED()
+    return admit(connection, door.standing, grant, dev=dev)
+
+
 def _renewed(
     connection: sa.Connection, door: Door, sender: Sender, row: Any, *, at: datetime, grant_days: int
 ) -> str | None:
-    """The device's grant; past half its life a new one, written as an operation of this node."""
-    if row is None or row["granted_by"] != door.identity.dev:
+    """The device's grant; past half its life a new one, written as an operation of this node.
+
+    This node renews what it granted itself, and whatever lies in its own commune: the server that granted it may be
+    gone, or have been rebuilt under another name.
+    """
+    if not _is_ours(door, sender, row):
         return sender.grant
     if moment(sender.expires) - at > timedelta(days=grant_days / 2):
         return sender.grant
     expires = stamp(at + timedelta(days=grant_days))
-    grant = make_grant(
-        door.identity.key,
-        node=door.identity.dev,
-        dev=sender.dev,
-        key=sender.public.jwk(),
-        agent=sender.agent,
-        role=sender.role,
-        areas=list(sender.areas),
-        expires=expires,
-        node_cert=door.standing.node_cert,
-    )
-    registers = registers_of(connection, "device", row)
-    par = {name: current_dots(registers, "device", register=name) for name in ("grant", "expires")}
-    renewal = {"kind": "device", "id": sender.dev, "set": {"grant": grant, "expires": expires}, "par": par}
-    door.write(connection, [renewal], by=sender.agent)
-    return grant
+    return regrant(connection, door, sender, areas=sender.areas, expires=expires, by=sender.agent)
+
+
+def _is_ours(door: Door, sender: Sender, row: Any) -> bool:
+    standing = door.standing
+    if standing.node_cert is None:
+        return False
+    if standing.is_province and row is not None and row["granted_by"] == standing.dev:
+        return True
+    if standing.commune is None or sender.role in SERVERS:
+        return False
+    return all(standing.commune in (each, door.territory.commune_of(each)) for each in sender.areas)
 
 
 def session_device(connection: sa.Connection, door: Door, token: str, *, at: datetime) -> Sender | None:
     """The device behind a bearer token; None for an unknown or ended one. Raises `revoked`."""
-    query = (
-        sa.select(device_session.c.dev, device.c.revoked)
-        .outerjoin(device, device.c.id == device_session.c.dev)
-        .where(
-            device_session.c.token_hash == hashlib.sha256(token.encode()).hexdigest(),
-            device_session.c.expires_at > stamp(at),
-        )
+    query = sa.select(device_session.c.dev).where(
+        device_session.c.token_hash == hashlib.sha256(token.encode()).hexdigest(),
+        device_session.c.expires_at > stamp(at),
     )
-    row = connection.execute(query).one_or_none()
-    if row is None:
+    dev = connection.execute(query).scalar()
+    if dev is None:
         return None
-    if _is_revoked(row.revoked):
+    if door.verdict(connection, dev).revoked:
         raise REVOKED()
-    return sender_of(connection, row.dev, standing=door.standing)
-
-
-def _is_revoked(stored: str | None) -> bool:
-    return stored is not None and bool(orjson.loads(stored))
+    return sender_of(connection, dev, standing=door.standing)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from app.access.officers import names_of
 from app.clock import moment
 from app.ledger.door import Door
+from app.ledger.node import read_standing
 from app.ledger.tables import batch, conflict, device, device_contact, fork, origin, quarantine, waiting
 from sync.ledger import Ranges
 
@@ -21,7 +22,7 @@ CLOCK_SECONDS = 3600
 
 def status(connection: sa.Connection, door: Door, *, schema: str | None) -> dict[str, Any]:
     """Counts only; no person's data. `rows` counts the register tables."""
-    standing = door.standing
+    standing = read_standing(connection)
     spans = sa.func.coalesce(sa.func.sum(batch.c.to_n - batch.c.from_n + 1), 0)
     open_here = batch.c.province_receipt.is_(None) if not standing.is_province else sa.false()
 
@@ -50,6 +51,7 @@ def status(connection: sa.Connection, door: Door, *, schema: str | None) -> dict
         "quarantined": count(quarantine),
         "waiting": count(waiting),
         "relayed_at": standing.relayed_at,
+        "clock_unsure": (standing.clock_jumped_at or "") > (standing.clock_confirmed_at or ""),
         "catching_up": standing.catching_up,
         "rows": {kind: count(shape.table) for kind, shape in sorted(door.registry.shapes.items())},
     }
@@ -72,6 +74,7 @@ def devices(
     unsettled = {} if door.standing.is_province else _unsettled(connection, devs)
     counted = sa.select(fork.c.dev, sa.func.count()).where(fork.c.dev.in_(devs)).group_by(fork.c.dev)
     forks: dict[str, int] = dict(connection.execute(counted).all())
+    aside = _set_aside(connection, devs)
     names = names_of(connection, (row["agent"] for row in rows))
     contacts = _contacts(connection)
     found = []
@@ -88,9 +91,24 @@ def devices(
             "epochs": {ep: {"through": e.through, "holes": e.holes()} for ep, e in epochs.items()},
             "prev_gap": bool(row["prev_gap"]),
             "forks": forks.get(dev, 0),
+            "revoked": bool(door.verdict(connection, dev).revoked) if _is_spoken_of(row) else False,
+            "set_aside": aside.get(dev, 0),
+            "outside_areas": row["outside_areas"] or 0,
+            "other_author": row["other_author"] or 0,
         }
         found.append(told | _judge(told, now))
     return found
+
+
+def _is_spoken_of(row: dict[str, Any]) -> bool:
+    """Whether anybody ever revoked this device: only then it is asked who may."""
+    return row["revoked"] is not None or '"revoked"' in (row["registers"] or "")
+
+
+def _set_aside(connection: sa.Connection, devs: list[str]) -> dict[str, int]:
+    query = sa.select(batch.c.dev, sa.func.sum(batch.c.to_n - batch.c.from_n + 1))
+    query = query.where(batch.c.dev.in_(devs), batch.c.unfolded)
+    return {dev: int(count or 0) for dev, count in connection.execute(query.group_by(batch.c.dev))}
 
 
 def _judge(told: dict[str, Any], now: datetime) -> dict[str, Any]:
@@ -112,9 +130,8 @@ def _devices(
     connection: sa.Connection, door: Door, *, agent: str | None, communes: frozenset[str] | None
 ) -> list[dict[str, Any]]:
     contact = device_contact.c
-    query = sa.select(device, contact.clock_offset, contact.prev_gap).outerjoin(
-        device_contact, contact.dev == device.c.id
-    )
+    facts = (contact.clock_offset, contact.prev_gap, contact.outside_areas, contact.other_author)
+    query = sa.select(device, *facts).outerjoin(device_contact, contact.dev == device.c.id)
     if agent is not None:
         query = query.where(device.c.agent == agent)
     found = []

@@ -31,6 +31,9 @@ node = sa.Table(
     sa.Column("upstream_offset", sa.Float),
     sa.Column("relayed_at", sa.String(30)),
     sa.Column("clock_confirmed_at", sa.String(30)),
+    sa.Column(
+        "clock_jumped_at", sa.String(30), comment="more than a day at once; null: not, or confirmed since"
+    ),
     sa.Column("starts", sa.BigInteger, nullable=False, server_default="0", comment="as in node.json"),
     sa.Column("catching_up", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("upstream_feed", sa.Text),
@@ -46,6 +49,13 @@ origin = sa.Table(
     sa.Column("dev", Id, nullable=False),
     sa.Column("ep", sa.BigInteger, nullable=False),
     sa.Column("ranges", sa.Text, nullable=False, comment="received operation numbers, JSON [[first,last],…]"),
+    sa.Column(
+        "revoked",
+        sa.Boolean,
+        nullable=False,
+        server_default=sa.false(),
+        comment="the device is revoked: each of its batches is judged (app.ledger.revocation)",
+    ),
     sa.Column("brought", sa.Text, comment="numbers whose lines the province brought, in the same form"),
     sa.UniqueConstraint("dev", "ep"),
 )
@@ -67,6 +77,7 @@ batch = sa.Table(
     sa.Column("receipt_signature", sa.Text),
     sa.Column("province_receipt", sa.Text),
     sa.Column("province_signature", sa.Text),
+    sa.Column("unfolded", sa.Boolean, comment="true: left out by a revocation; null: it stands"),
     sa.Index("ix_batch_origin_from_n", "origin", "from_n"),
     sa.Index(
         "ix_batch_unsettled",
@@ -124,6 +135,7 @@ departure = sa.Table(
     sa.Column("id", Id, primary_key=True),
     sa.Column("kind", sa.Text, primary_key=True),
     sa.Column("rev", sa.Integer, nullable=False),
+    sa.Index("ix_departure_id", "id"),
 )
 
 quarantine = sa.Table(
@@ -240,6 +252,8 @@ device_contact = sa.Table(
     sa.Column("last_contact", sa.String(30), nullable=False),
     sa.Column("clock_offset", sa.Float),
     sa.Column("prev_gap", sa.Boolean, nullable=False),
+    sa.Column("outside_areas", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("other_author", sa.Integer, nullable=False, server_default="0"),
 )
 
 
@@ -285,6 +299,8 @@ device = register_table(
     sa.Column("expires", sa.Text),
     sa.Column("granted_by", sa.Text),
     sa.Column("revoked", sa.Text),
+    sa.Column("revoked_reason", sa.Text),
+    sa.Column("release", sa.Text),
     sa.Column("server", sa.Boolean),
     sa.Column("node_cert", sa.Text),
     sa.Column("demo", sa.Boolean),

@@ -14,7 +14,7 @@ from app.ledger.tables import conflict, origin, waiting
 from sync import entity, merge
 from sync.catalogue import register_of
 from sync.ledger import Ranges
-from sync.protocol import absolute, dot, parse_dot
+from sync.protocol import Operation, absolute, dot, parse_dot
 
 HEAVY, LIGHT = 1, 0
 CLOSED_BY_A_PERSON = ("decide", "fact")
@@ -125,20 +125,17 @@ def list_waiting(
         for n in entry.named if entry.key in early else ():
             if dispositions.get(str(n), {}).get("status") != "duplicate":
                 listed[n] = NOT_WRITTEN_DOWN
-                rows.append(_waits(entry, author, n=n, at=at))
+                rows.append(waits(entry, dot(author.dev, author.ep, n), at=at))
         for n, operation, _ in entry.operations:
             if dispositions.get(str(n), {}).get("status") == "duplicate":
                 continue
             if entry.key in early:
                 listed[n] = NOT_WRITTEN_DOWN
-                rows.append(_waits(entry, author, n=n, at=at))
-            for named in operation.par.values():
-                parents |= {(n, each): entry for each in absolute(named, author.dev, author.ep)}
-    for (n, each), entry in _missing(connection, parents, author=author):
+                rows.append(waits(entry, dot(author.dev, author.ep, n), at=at))
+            parents |= parents_of(entry, operation, n=n, author=author)
+    for n, row in missing_parents(connection, parents, author=author, at=at):
         listed.setdefault(n, NO_PARENT)
-        dev, ep, number = parse_dot(each)
-        awaited = {"awaited_dev": dev, "awaited_ep": ep, "awaited_n": number}
-        rows.append(_waits(entry, author, n=n, at=at) | awaited)
+        rows.append(row)
     if rows:
         connection.execute(waiting.insert(), rows)
     return listed
@@ -163,11 +160,12 @@ def _not_written_down(connection: sa.Connection, entries: Collection[Entry]) -> 
     }
 
 
-def _waits(entry: Entry, author: Author, *, n: int, at: str) -> dict[str, Any]:
+def waits(entry: Entry, named: str, *, at: str) -> dict[str, Any]:
+    """The row of an operation (its dot) that waits for the first writing down of its entity."""
     return {
         "kind": short(entry.shape.kind),
         "entity": entry.id,
-        "dot": dot(author.dev, author.ep, n),
+        "dot": named,
         "awaited_dev": None,
         "awaited_ep": None,
         "awaited_n": None,
@@ -175,16 +173,24 @@ def _waits(entry: Entry, author: Author, *, n: int, at: str) -> dict[str, Any]:
     }
 
 
-def _missing(
-    connection: sa.Connection, parents: Mapping[tuple[int, str], Entry], *, author: Author
-) -> list[tuple[tuple[int, str], Entry]]:
+def parents_of(entry: Entry, operation: Operation, *, n: int, author: Author) -> dict[tuple[int, str], Entry]:
+    """(number, dot it names) → its entity, for every parent of an operation."""
+    named = (each for dots in operation.par.values() for each in absolute(dots, author.dev, author.ep))
+    return {(n, each): entry for each in named}
+
+
+def missing_parents(
+    connection: sa.Connection, parents: Mapping[tuple[int, str], Entry], *, author: Author, at: str
+) -> list[tuple[int, dict[str, Any]]]:
+    """(number, row) of the operations whose parent has not come: arrived is what is held, whether it stands or not."""
     received = _received(connection, {parse_dot(each)[:2] for _, each in parents})
     received.setdefault((author.dev, author.ep), Ranges()).add(author.first, author.last)
     found = []
     for (n, each), entry in parents.items():
         dev, ep, number = parse_dot(each)
         if number not in received.get((dev, ep), Ranges()):
-            found.append(((n, each), entry))
+            awaited = {"awaited_dev": dev, "awaited_ep": ep, "awaited_n": number}
+            found.append((n, waits(entry, dot(author.dev, author.ep, n), at=at) | awaited))
     return found
 
 

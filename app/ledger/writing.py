@@ -35,12 +35,14 @@ class Writing:
         self.contested: dict[Entity, tuple[str, int]] = {}
         self._cells: dict[str, Counter[tuple[Any, ...]]] = defaultdict(Counter)
         self._departures: list[dict[str, Any]] = []
+        self._revs: dict[str, int] = {}
 
     def write(self, touched: Touched, *, probe: bool) -> None:
         """Write all rows. Without `probe` creations are inserted unseen: sa.exc.IntegrityError on a key taken."""
         areas = {entry.area for entry in touched}
         areas |= {self.areas.code(e.before["area"]) for e in touched.changed() if e.before is not None}
         numbers = self.areas.advance(self.connection, areas)
+        self._read_revs(touched, probe=probe)
         self._insert_creations(touched, numbers, probe=probe)
         self._write_changes(touched, numbers)
         if self._departures:
@@ -57,7 +59,8 @@ class Writing:
             rows = []
             for entry in made.values():
                 area, seq = numbers[entry.area]
-                rows.append((*entry.row, origin, entry.operations[0][0], area, seq, 1, None))
+                rev = self._revs.get(entry.id, 0) + 1
+                rows.append((*entry.row, origin, entry.operations[0][0], area, seq, rev, None))
                 for name, key, count in cells_of(kind, entry.clean, entry.area):
                     self._cells[name][key] += count
             if shape.projection.yielding and probe:
@@ -70,11 +73,13 @@ class Writing:
                 continue
             fresh: list[Row] = []
             edited: list[Row] = []
-            for entry in changes.values():
-                (fresh if entry.before is None else edited).append(self._changed_row(entry, numbers))
-                self._count(kind, entry)
-                self._stays_contested(entry)
             shape = next(iter(changes.values())).shape
+            for entry in changes.values():
+                self._count(kind, entry)
+                if not entry.gone:
+                    (fresh if entry.before is None else edited).append(self._changed_row(entry, numbers))
+                    self._stays_contested(entry)
+            self._delete(shape, [entry for entry in changes.values() if entry.gone], numbers)
             if shape.projection.yielding:
                 fresh = self._yield(shape, fresh)
             columns = (*shape.order, *STANDING)
@@ -89,17 +94,42 @@ class Writing:
         )
         if before is None:
             first = entry.operations[0][0] if entry.operations else entry.named[0]
-            return _row(entry, (self.author.origin, first, area, seq, 1, registers))
+            rev = self._revs.get(entry.id, 0) + 1
+            return _row(entry, (self.author.origin, first, area, seq, rev, registers))
         if entry.moved:
             registers = before["registers"]
         rev = before["rev"] + 1
         if before["area"] != area:
             # The row in its new area is newer than the line that says it left: a client may read them in either order.
             rev += 1
-            left = numbers[self.areas.code(before["area"])][1]
-            gone = {"area": before["area"], "seq": left, "id": entry.id, "kind": short(entry.shape.kind)}
-            self._departures.append(gone | {"rev": rev - 1})
+            self._leave(entry, before, numbers)
         return _row(entry, (before["origin"], before["n"], area, seq, rev, registers))
+
+    def _leave(self, entry: Entry, before: Mapping[str, Any], numbers: Numbers) -> None:
+        left = numbers[self.areas.code(before["area"])][1]
+        gone = {"area": before["area"], "seq": left, "id": entry.id, "kind": short(entry.shape.kind)}
+        self._departures.append(gone | {"rev": before["rev"] + 1})
+
+    def _delete(self, shape: Shape, entries: list[Entry], numbers: Numbers) -> None:
+        """Rows of which nothing stands: they leave their area, and may come back."""
+        for entry in entries:
+            if entry.before is not None:
+                self._leave(entry, entry.before, numbers)
+        if entries:
+            rows = shape.table.delete().where(shape.table.c.id.in_([entry.id for entry in entries]))
+            if shape.table is other:
+                rows = rows.where(other.c.kind == short(shape.kind))
+            self.connection.execute(rows)
+
+    def _read_revs(self, touched: Touched, *, probe: bool) -> None:
+        """The last `rev` of rows that come back: what a tablet still holds of them must not look newer."""
+        ids = [entry.id for entry in touched.changed() if entry.before is None]
+        if probe:
+            ids += [identity for made in touched.creations.values() for identity in made]
+        if ids:
+            query = sa.select(departure.c.id, sa.func.max(departure.c.rev)).where(departure.c.id.in_(ids))
+            found = self.connection.execute(query.group_by(departure.c.id))
+            self._revs = dict(found.all())
 
     def _count(self, kind: str, entry: Entry) -> None:
         cells_of, clean = self.registry.cells, entry.clean
@@ -107,6 +137,8 @@ class Writing:
             before = entry.shape.clean_values(entry.before)
             for name, key, count in cells_of(kind, before, self.areas.code(entry.before["area"])):
                 self._cells[name][key] -= count
+            if entry.gone:
+                return
             if entry.shape.projection.final:
                 clean = before
         for name, key, count in cells_of(kind, clean, entry.area) if entry.counted else ():

@@ -9,6 +9,7 @@ from typing import Any
 
 OWN, OTHER = "CD-KN-017", "CD-KN-008"
 QUARTIER = "1017010"
+NOBODY = "5b0f3a3c-6f0e-4f7e-8f63-2a9d5a2b7c11"
 
 # "agent: logs in, sees only his own devices and counts … planner: statistics only, never a person …"
 EVERYBODY = {"own session", "territory"}
@@ -172,6 +173,20 @@ CALLS: list[Call] = [
         "POST", "/v1/invitations", "invitations", "201", body={"agent": "agent1", "areas": [QUARTIER]},
     ),
     Call("GET", "/v1/status", "status"),
+    Call(
+        "POST", "/v1/devices/{dev}/revocation", "invitations", "404 device_not_found",
+        path=f"/v1/devices/{NOBODY}/revocation",
+        body={"after": "none", "reason": "volée"},
+    ),
+    Call(
+        "POST", "/v1/devices/{dev}/release", "invitations", "404 device_not_found",
+        path=f"/v1/devices/{NOBODY}/release",
+        body={"batches": ["0" * 64]},
+    ),
+    Call(
+        "PUT", "/v1/devices/{dev}/areas", "invitations", "404 device_not_found", path=f"/v1/devices/{NOBODY}/areas",
+        body={"areas": [QUARTIER]},
+    ),
     Call("POST", "/v1/clock/confirmation", "settings", "201", body={"date": "2026-02-02"}),
     Call("GET", "/v1/devices", "own devices|devices", elsewhere=NOTHING),
     Call("GET", "/v1/conflicts", "conflicts", elsewhere=NOTHING),

@@ -109,6 +109,8 @@ class Rows:
         for line in lines:
             apply_line(rows, line, unsettled=unsettled)
         self.rows = rows
+        for line in lines:
+            self.after.pop(line.get("drop", ""), None)
         self.after |= {area: str(seq) for area, seq in last["after"].items()}
         self.feed = last["feed"]
         self.have = {int(ep): ranges for ep, ranges in last["have"].items()}

@@ -67,7 +67,7 @@ def tablets_of(province: Key) -> tuple[Tablet, ...]:
         node=other,
         kind="commune",
         key=server.public.jwk(),
-        areas=[],
+        areas=sorted(set(COMMUNES)),
     )
     made = []
     for commune, role in zip(COMMUNES, ROLES, strict=True):

@@ -169,7 +169,7 @@ def test_a_position_beyond_the_counter_means_that_the_server_was_restored(
     answer = ask(lasting, tablet, f"?after={HERE}:999999")
     assert (answer.status_code, answer.json()["code"]) == (409, "feed_changed")
     last = orjson.loads(ask(lasting, tablet, f"?after={HERE}:0").content.splitlines()[-1])
-    assert list(last["after"]) == [HERE]
+    assert [area for area, position in last["after"].items() if position] == [HERE]
     assert ask(lasting, tablet, f"?after={HERE}:{last['after'][HERE]}").content.count(b"\n") == 1
 
 
@@ -179,8 +179,18 @@ def test_a_position_that_is_none_is_told_so(lasting: TestNode, tablet: Tablet, w
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_position")
 
 
-@pytest.mark.parametrize("code", ["1017070", "CD-KN-017", f"commune:{COMMUNE}", "ref", "civil:CD-KN-001", ""])
-def test_an_area_that_was_not_granted_is_refused(lasting: TestNode, tablet: Tablet, code: str) -> None:
+@pytest.mark.parametrize("code", ["1017070", f"commune:{COMMUNE}", "ref", "civil:CD-KN-001"])
+def test_an_area_that_is_not_granted_is_told_to_be_dropped(
+    lasting: TestNode, tablet: Tablet, code: str
+) -> None:
+    lines = [orjson.loads(line) for line in ask(lasting, tablet, f"?after={code}:0").content.splitlines()]
+    assert lines[0] == {"drop": code}
+    assert len(lines) == 2
+    assert code not in lines[1]["after"]
+
+
+@pytest.mark.parametrize("code", ["9999999", "CD-KN-017", "quartier", ""])
+def test_an_area_that_does_not_exist_is_refused(lasting: TestNode, tablet: Tablet, code: str) -> None:
     answer = ask(lasting, tablet, f"?after={code}:0")
     assert (answer.status_code, answer.json()["code"]) == (403, "area_not_granted")
 

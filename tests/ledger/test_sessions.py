@@ -11,11 +11,13 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from app.clock import stamp
 from app.errors import Problem
 from app.ledger.tables import device
+from app.ledger.tables import node as node_table
 from sync.seal import Key, check_grant, sign_compact
 from tests.conftest import TestClock
-from tests.nodes import Tablet, TestNode, household_of
+from tests.nodes import Tablet, TestNode, household_of, stranger
 
 QUARTIER = "1017010"
 
@@ -26,14 +28,23 @@ def assertion(node: TestNode, tablet: Tablet, **changed: Any) -> str:
     return sign_compact(tablet.key, claims, kid=tablet.dev, typ="session")
 
 
-def log_in(node: TestNode, signed: str) -> httpx.Response:
-    return node.client.post("/sync/v1/sessions", json={"assertion": signed})
+def log_in(node: TestNode, signed: str, *, grant: str = "") -> httpx.Response:
+    shown = {"Device-Grant": grant} if grant else {}
+    return node.client.post("/sync/v1/sessions", json={"assertion": signed}, headers=shown)
 
 
 def bearer(node: TestNode, tablet: Tablet) -> dict[str, str]:
     answer = log_in(node, assertion(node, tablet))
     assert answer.status_code == 201, answer.text
     return {"Authorization": f"Bearer {answer.json()['token']}"}
+
+
+def forward(node: TestNode, clock: TestClock, *, days: int) -> None:
+    """Time passes, and an admin says that the calendar agrees."""
+    clock.forward(timedelta(days=days))
+    with node.database.write() as connection:
+        values = {"clock_confirmed_at": stamp(clock.now()), "clock_jumped_at": None}
+        connection.execute(node_table.update().values(**values))
 
 
 def test_a_tablet_proves_its_key_and_may_then_ask(lasting: TestNode, agent: str) -> None:
@@ -90,13 +101,12 @@ def test_a_nonce_this_server_did_not_make_is_refused(lasting: TestNode, agent: s
     "change",
     [
         lambda node, tablet: assertion(node, tablet, aud="5b0f3a3c-6f0e-4f7e-8f63-2a9d5a2b7c11"),
-        lambda node, tablet: assertion(node, tablet, dev="5b0f3a3c-6f0e-4f7e-8f63-2a9d5a2b7c11"),
         lambda node, tablet: assertion(node, tablet, dev="personne"),
         lambda node, tablet: assertion(node, Tablet(tablet.dev, Key.generate(), "", "")),
         lambda node, tablet: sign_compact(tablet.key, {"dev": tablet.dev}, kid=tablet.dev, typ="grant"),
         lambda node, tablet: "pas un jws",
     ],
-    ids=["other node", "other device", "no device id", "other key", "other type", "garbage"],
+    ids=["other node", "no device id", "other key", "other type", "garbage"],
 )
 def test_whoever_cannot_prove_the_device_gets_no_session(
     lasting: TestNode, agent: str, change: Callable[[TestNode, Tablet], str]
@@ -106,12 +116,83 @@ def test_whoever_cannot_prove_the_device_gets_no_session(
     assert (answer.status_code, answer.json()["code"]) == (401, "bad_assertion")
 
 
+def test_a_tablet_nobody_told_this_server_of_shows_its_grant(node: TestNode) -> None:
+    guest, other = stranger(node, "CD-KN-001"), stranger(node, "CD-KN-001")
+    answer = log_in(node, assertion(node, guest))
+    assert (answer.status_code, answer.json()["code"]) == (401, "grant_required")
+    for grant in ("x", other.grant):
+        refused = log_in(node, assertion(node, guest), grant=grant)
+        assert (refused.status_code, refused.json()["code"]) == (401, "unknown_device")
+    thief = Tablet(guest.dev, Key.generate(), guest.grant, "")
+    assert log_in(node, assertion(node, thief), grant=guest.grant).json()["code"] == "bad_assertion"
+    assert log_in(node, assertion(node, guest), grant=guest.grant).status_code == 201
+    assert log_in(node, assertion(node, guest)).status_code == 201
+
+
+def test_a_rebuilt_server_renews_what_the_one_before_it_granted_in_its_commune(
+    node: TestNode, clock: TestClock
+) -> None:
+    mine, theirs = (stranger(node, home) for home in ("CD-KN-017", "CD-KN-001"))
+    forward(node, clock, days=300)
+    renewed = log_in(node, assertion(node, mine), grant=mine.grant).json()["grant"]
+    assert renewed != mine.grant
+    claims = check_grant(renewed, node.door.standing.province or "")
+    assert (claims["dev"], claims["areas"], claims["role"]) == (mine.dev, ["CD-KN-017"], "agent")
+    assert claims["expires"] > "2027-01-01"
+    assert log_in(node, assertion(node, theirs), grant=theirs.grant).json()["grant"] == theirs.grant
+    forward(node, clock, days=100)
+    assert log_in(node, assertion(node, mine)).status_code == 201
+    assert log_in(node, assertion(node, theirs)).json()["code"] == "grant_expired"
+
+
+def test_a_communes_server_grants_nothing_outside_its_certificate(node: TestNode) -> None:
+    """A lying server could give a tablet of its own the families of another commune."""
+    for home, certified, taken in (
+        ("CD-KN-017", "CD-KN-001", False),
+        ("1017010", "CD-KN-001", False),
+        ("1017010", "CD-KN-017", True),
+        ("CD-KN-017", "CD-KN-017", True),
+        ("9999999", "CD-KN-017", False),
+    ):
+        guest = stranger(node, home, certified=certified)
+        answer = log_in(node, assertion(node, guest), grant=guest.grant)
+        assert (answer.status_code == 201) == taken, (home, certified)
+
+
 def test_an_expired_grant_hands_in_but_is_told_nothing(node: TestNode, clock: TestClock) -> None:
     tablet = node.tablet(QUARTIER)
-    clock.forward(timedelta(days=366))
+    forward(node, clock, days=366)
     answer = log_in(node, assertion(node, tablet))
     assert (answer.status_code, answer.json()["code"]) == (403, "grant_expired")
     assert node.push(tablet, *household_of(2))["dispositions"] == {}
+
+
+def test_after_a_jump_of_the_clock_grants_count_as_valid_until_somebody_confirms_it(
+    node: TestNode, clock: TestClock
+) -> None:
+    """A flat battery set the server's clock years on: no tablet of the commune may be shut out for that."""
+    tablet = node.tablet(QUARTIER)
+    clock.forward(timedelta(days=4000))
+    answer = log_in(node, assertion(node, tablet))
+    assert (answer.status_code, answer.json()["grant"]) == (201, tablet.grant)
+    node.push(tablet, *household_of(1))
+    assert log_in(node, assertion(node, tablet)).status_code == 201
+    admin = node.officer("admin")
+    assert node.client.get("/v1/status", headers=admin).json()["clock_unsure"] is True
+    today = clock.today().isoformat()
+    said = node.client.post("/v1/clock/confirmation", headers=admin, json={"date": today})
+    assert said.status_code == 201
+    assert node.client.get("/v1/status", headers=admin).json()["clock_unsure"] is False
+    assert log_in(node, assertion(node, tablet)).json()["code"] == "grant_expired"
+    assert node.push(tablet, *household_of(1))["dispositions"] == {}
+
+
+def test_a_day_without_batches_is_no_jump(node: TestNode, clock: TestClock) -> None:
+    tablet = node.tablet(QUARTIER)
+    for _ in range(366):
+        clock.forward(timedelta(days=1))
+        node.door.clock.received_at()
+    assert log_in(node, assertion(node, tablet)).json()["code"] == "grant_expired"
 
 
 def test_a_grant_is_renewed_in_its_second_half_and_stays_the_same_device(
@@ -119,14 +200,14 @@ def test_a_grant_is_renewed_in_its_second_half_and_stays_the_same_device(
 ) -> None:
     tablet = node.tablet(QUARTIER)
     assert log_in(node, assertion(node, tablet)).json()["grant"] == tablet.grant
-    clock.forward(timedelta(days=200))
+    forward(node, clock, days=200)
     renewed = log_in(node, assertion(node, tablet)).json()["grant"]
     old, new = (check_grant(each, node.door.standing.province or "") for each in (tablet.grant, renewed))
     assert new["expires"] > old["expires"]
     assert {name: new[name] for name in ("dev", "role", "key", "areas")} == {
         name: old[name] for name in ("dev", "role", "key", "areas")
     }
-    clock.forward(timedelta(days=200))
+    forward(node, clock, days=200)
     assert log_in(node, assertion(node, tablet)).status_code == 201
     with node.database.read() as connection:
         row = connection.execute(sa.select(device).where(device.c.id == tablet.dev)).mappings().one()

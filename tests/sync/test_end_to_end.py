@@ -10,7 +10,8 @@ import pytest
 
 from app.database import Database
 from app.ledger.relay import exchange, join, relay_all
-from sync.answers import Untrusted
+from app.ledger.revoking import revoke
+from sync.answers import Refused, Untrusted
 from sync.sqlite_store import SqliteStore
 from tests.conftest import Engines, TestClock, migrate
 from tests.nodes import TestNode, household_of, make_node
@@ -212,3 +213,28 @@ def test_a_tablet_sends_nothing_to_another_communes_server_at_its_address(
         tablet.push()
     assert refused.value.code == "other_home"
     assert network.sent("/batches") == []
+
+
+def test_a_tablet_revoked_by_its_commune_keeps_its_outbox_and_is_set_aside_everywhere(
+    province: TestNode, commune: TestNode, network: Network, tmp_path: Path
+) -> None:
+    tablet = enrol(commune, network, tmp_path / "tablet")
+    tablet.save(household_of(1))
+    tablet.push()
+    tablet.pull()
+    tablet.save(household_of(2))
+    with commune.database.write() as connection:
+        (good,) = tablet.store.batches()
+        revoke(connection, commune.door, tablet.dev, after=good.sha256, reason="volée", by=tablet.agent)
+    stopped = again(tablet, network)
+    with pytest.raises(Refused):
+        stopped.pull()
+    assert (stopped.store.count_rows(), stopped.status()["entered"]) == ({}, 7)
+    assert stopped.push().left == 0
+    with network.client() as client:
+        relay_all(commune.door, client, most_bytes=MIB)
+    assert (households(commune), households(province)) == (1, 1)
+    for node in (commune, province):
+        with node.database.read() as connection:
+            count = "SELECT count(*) FROM quarantine WHERE reason = 'revoked'"
+            assert connection.exec_driver_sql(count).scalar_one() == 4

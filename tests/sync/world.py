@@ -1,5 +1,5 @@
-"""A small province in this process for the tests of the protocol: one province, two communes, three tablets over a
-bad network, and a ledger of all that was entered, which no fault reaches. Real databases, real doors; judges nothing."""
+"""A small province in this process for the tests of the protocol: one province, two communes, three tablets over a bad
+network, and a ledger of all that was entered, which no fault reaches. Real databases and doors; judges nothing."""
 
 from __future__ import annotations
 
