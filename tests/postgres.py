@@ -148,11 +148,11 @@ def start(installation: Path, data: Path | None = None) -> Server:
 
 
 def _initialise(installation: Path, home: Path, *, data: Path) -> list[str | Path]:
-    account = _account()
+    user = account()
     data.mkdir(mode=0o700, exist_ok=True)
-    if account:
-        os.chown(data, account["user"], account["group"])
-        os.chown(home, account["user"], account["group"])
+    if user:
+        os.chown(data, user["user"], user["group"])
+        os.chown(home, user["user"], user["group"])
         home.chmod(0o755)
         if not _open_to_all(installation):
             installation = _copy(installation, home / "copy")
@@ -168,7 +168,7 @@ def _initialise(installation: Path, home: Path, *, data: Path) -> list[str | Pat
         "--no-sync",
     )
     made = subprocess.run(
-        [binaries / "initdb", *options], capture_output=True, text=True, cwd=home, check=False, **account
+        [binaries / "initdb", *options], capture_output=True, text=True, cwd=home, check=False, **user
     )
     if made.returncode:
         raise RuntimeError(f"PostgreSQL could not be initialised:\n{made.stdout}{made.stderr}")
@@ -179,7 +179,7 @@ def _initialise(installation: Path, home: Path, *, data: Path) -> list[str | Pat
 
 def _launch(command: list[str | Path], home: Path) -> subprocess.Popen[bytes]:
     with (home / "log").open("ab") as log:
-        return subprocess.Popen(command, stdout=log, stderr=log, cwd=home, **_account())
+        return subprocess.Popen(command, stdout=log, stderr=log, cwd=home, **account())
 
 
 def _answers(server: Server) -> bool:
@@ -201,7 +201,7 @@ def _wait(server: Server) -> None:
     raise RuntimeError(f"PostgreSQL did not start:\n{log}")
 
 
-def _account() -> dict[str, Any]:
+def account() -> dict[str, Any]:
     """PostgreSQL refuses to run as root: then it runs as nobody."""
     if os.geteuid() != 0:
         return {}

@@ -17,6 +17,7 @@ from typing import Any
 
 from tests.faults.leg import FULL_TIMES, KINDS, Leg, Line
 from tests.faults.report import failed, show
+from tests.faults.serve import Nursery
 
 ENGINES = ("sqlite", "postgresql")
 SEED = 20261125
@@ -30,6 +31,7 @@ def main() -> int:
         return 0
     begun = time.monotonic()
     home = Path(tempfile.mkdtemp(prefix="mboka-faults-"))
+    home.chmod(0o711)  # PostgreSQL runs under another account where we are root
     try:
         legs = [(home / f"{engine}.ndjson", _start(engine, home, asked=asked)) for engine in asked.engine]
         codes = [process.wait() for _, process in legs]
@@ -81,7 +83,11 @@ def _one_leg(asked: Any) -> None:
             if line["type"] == "phase":
                 print(f"{time.monotonic() - begun:4.0f} s {engine}: {line['kind']}", file=sys.stderr)
 
-        Leg(engine, home, asked.seed, asked.kinds, told, asked.times).run()
+        nursery = Nursery()
+        try:
+            Leg(engine, home, asked.seed, asked.kinds, told, nursery, asked.times).run()
+        finally:
+            nursery.close()
 
 
 def _read(path: Path) -> Iterator[Line]:

@@ -66,12 +66,13 @@ class Book:
             self._write(entered=[kind, identity])
             self.figures.update(cells(kind, values))
 
-    def inject(self, fault: str, times: int = 1) -> None:
-        """A fault happens now."""
+    def inject(self, fault: str, times: int = 1, *, ends: bool = True) -> None:
+        """A fault happens now; where it `ends` with a receipt, the time until the next new one is its recovery."""
         with self._lock:
             self._write(fault=fault, times=times)
             self.injected[fault] += times
-            self._open.append((fault, time.monotonic()))
+            if ends:
+                self._open.append((fault, time.monotonic()))
 
     def acknowledge(self, receipt: Receipt, content: bytes) -> None:
         """A receipt of these bytes (gzip) was verified and kept; the first new one after a fault ends it."""

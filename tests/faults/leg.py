@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +89,10 @@ class Leg:
     seed: int
     kinds: tuple[str, ...]
     told: Callable[[Line], None]
+    nursery: Nursery
     times: float = 1.0
-    nursery: Nursery = field(default_factory=Nursery)
+    # A PostgreSQL that runs already, for the one long life.
+    server: postgres.Server | None = None
 
     def run(self) -> None:
         """Everything; a kind that could not be run at all is told as wrong."""
@@ -99,10 +101,8 @@ class Leg:
             for kind in ON_A_DISK:
                 if kind in self.kinds:
                     self._on_a_disk(kind)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it was, the run says so and fails
             self.told({"type": "wrong", "engine": self.engine, "said": traceback.format_exc()[-3000:]})
-        finally:
-            self.nursery.close()
 
     def _count(self, usual: int) -> int:
         return max(1, round(usual * self.times))
@@ -110,8 +110,8 @@ class Leg:
     @contextmanager
     def _database(self, data: Path | None = None) -> Iterator[postgres.Server | None]:
         """The engine's server, its files in `data` where given; None on SQLite."""
-        if self.engine == "sqlite":
-            yield None
+        if self.engine == "sqlite" or (self.server and not data):
+            yield self.server
             return
         server = postgres.start(postgres.packaged(), data)
         try:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from sync.answers import SyncError
 from tests.faults import proxy
@@ -15,17 +16,15 @@ from tests.faults.world import Agent, World, send
 Run = Callable[[World, int], None]
 # Shorter than a late answer, longer than any good one here.
 SHORT_SECONDS = 0.3
-CUT_SECONDS = 0.07
+CUT_SECONDS = (0.05, 0.4)
 READ_EVERY = 4
 
 
 def read(agent: Agent) -> None:
     """Read and fetch receipts, as far as the line allows."""
-    try:
+    with suppress(SyncError):
         agent.tablet.pull()
         agent.tablet.fetch_receipts()
-    except SyncError:
-        return
 
 
 def befalls(name: str, *acts: Act, timeout: float | None = None) -> Run:
@@ -56,18 +55,18 @@ def lossy(world: World, count: int) -> None:
 
 def cut_every(world: World, count: int) -> None:
     """A slow line is cut at short intervals, whatever is under way."""
-    stopped = threading.Event()
 
     def cutting() -> None:
-        while not stopped.wait(CUT_SECONDS):
-            if world.line.cut_all():
-                world.book.inject("line cut again and again")
+        for _ in range(count):
+            time.sleep(world.random.uniform(*CUT_SECONDS))
+            while not world.line.cut_all():
+                time.sleep(0.002)
+            world.book.inject("line cut again and again")
 
     world.line.always = proxy.slow
     cutter = threading.Thread(target=cutting)
     cutter.start()
     _work_until(world, "line cut again and again", count)
-    stopped.set()
     cutter.join()
     world.line.always = None
 
@@ -99,10 +98,8 @@ def wait_settled(agent: Agent, seconds: float = 60.0) -> None:
     """Until the province's receipts of all its work are on the tablet; gives up silently, the judge will tell."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        try:
+        with suppress(SyncError):
             agent.tablet.fetch_receipts()
-        except SyncError:
-            pass
         status = agent.tablet.status()
         if status["settled"] == status["entered"]:
             return
@@ -176,4 +173,3 @@ def any_clock(world: World, count: int) -> None:
 
 def _standing(moment: float) -> Callable[[], float]:
     return lambda: moment
-

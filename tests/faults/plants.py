@@ -56,7 +56,7 @@ def _before_commit(nth: str) -> None:
             taking.now = False
             passage()
 
-    Door._take = marked  # type: ignore[method-assign]
+    Door._take = marked  # type: ignore[method-assign, assignment]
     sa.event.listen(Engine, "commit", committing)
 
 
@@ -89,7 +89,7 @@ def _commune_before_keeping(nth: str) -> None:
         passage()
         return keep(*arguments)
 
-    relay._keep_receipts = wrapped
+    relay._keep_receipts = wrapped  # type: ignore[assignment]
 
 
 def _in_migration(nth: str) -> None:
@@ -111,7 +111,7 @@ def _clock(text: str) -> None:
             return now(clock) + timedelta(seconds=float(text))
         return datetime.fromisoformat(text) + timedelta(milliseconds=int((time.monotonic() - begun) * 1000))
 
-    Clock.now = shifted  # type: ignore[method-assign]
+    Clock.now = shifted  # type: ignore[method-assign, assignment]
 
 
 def _weak(_nothing: str) -> None:
@@ -129,8 +129,8 @@ def _weak(_nothing: str) -> None:
         sa.event.listen(database.engine, "connect", spoil)
 
     opening = Database.__init__
-    Database.__init__ = opened  # type: ignore[method-assign]
-    Database.assert_durable = lambda _database: None  # type: ignore[method-assign]
+    Database.__init__ = opened  # type: ignore[method-assign, assignment]
+    Database.assert_durable = lambda _database: None  # type: ignore[method-assign, assignment]
 
 
 class _NotStored(Exception):
@@ -156,7 +156,7 @@ def _early(nth: str) -> None:
             threading.Timer(ANSWER_SECONDS, die).start()
         return found[0]
 
-    Door.accept = hasty  # type: ignore[method-assign]
+    Door.accept = hasty  # type: ignore[method-assign, assignment]
 
 
 def _counts_again(_nothing: str) -> None:
@@ -165,16 +165,17 @@ def _counts_again(_nothing: str) -> None:
     seen: set[str] = set()
 
     def counting(door: Door, data: bytes, signature: str, *, grant: str | None = None) -> Receipt:
+        again = signature in seen
+        seen.add(signature)
         receipt = accept(door, data, signature, grant=grant)
-        if signature in seen:
+        if again:
             with door.database.write() as connection:
                 connection.execute(
                     sa.text("UPDATE census_cell SET count = count + 1 WHERE what = 'households'")
                 )
-        seen.add(signature)
         return receipt
 
-    Door.accept = counting  # type: ignore[method-assign]
+    Door.accept = counting  # type: ignore[method-assign, assignment]
 
 
 PLANTS: dict[str, Callable[[str], None]] = {

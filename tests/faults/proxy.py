@@ -234,9 +234,7 @@ def portal(exchange: Exchange, _drawn: random.Random) -> None:
 
 def redirected(exchange: Exchange, _drawn: random.Random) -> None:
     """A captive portal sends the client elsewhere."""
-    exchange.say(
-        b"HTTP/1.1 302 Found\r\nLocation: http://portail.invalid/\r\nContent-Length: 0\r\n\r\n"
-    )
+    exchange.say(b"HTTP/1.1 302 Found\r\nLocation: http://portail.invalid/\r\nContent-Length: 0\r\n\r\n")
 
 
 def sent_twice(exchange: Exchange, _drawn: random.Random) -> None:

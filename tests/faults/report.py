@@ -22,31 +22,43 @@ def failed(found: Sequence[Line], *, control: bool) -> list[str]:
     """Why the run is no success; nothing when it is. `control`: a leg on weak settings was to lose something."""
     reasons = [f"{line['engine']}: {line['said']}" for line in found if line["type"] == "wrong"]
     for line in outcomes(found):
-        for what in ("lost", "doubled"):
-            if line[what]:
-                reasons.append(f"{line['engine']}, {line['kind']}: {line[what]} {what}")
-        if not line["injected"]:
-            reasons.append(f"{line['engine']}, {line['kind']}: no fault was injected")
-    skipped = {line["engine"] for line in found if line["type"] == "skipped"}
+        where = f"{line['engine']}, {line['kind']}"
+        reasons += [f"{where}: {line[what]} {what}" for what in ("lost", "doubled") if line[what]]
+        reasons += [] if line["injected"] else [f"{where}: no fault was injected"]
+    skipped = {line["engine"] for line in found if line["type"] == "skipped" and line["kind"] == "power cut"}
     weak = {line["engine"]: line["lost"] for line in outcomes(found, control=True)}
-    for engine in sorted({line["engine"] for line in found} - skipped if control else ()):
-        if not weak.get(engine):
-            reasons.append(f"{engine}: the control leg on weak settings lost nothing, the judge proves nothing")
-    return reasons
+    silent = [
+        engine for engine in sorted({line["engine"] for line in found} - skipped) if not weak.get(engine)
+    ]
+    nothing = "the control leg on weak settings lost nothing, the judge proves nothing"
+    return reasons + ([f"{engine}: {nothing}" for engine in silent] if control else [])
 
 
 def show(found: Sequence[Line], *, seconds: float, seed: int) -> None:
     """Print the table of kinds, the control legs and what was skipped."""
     console = Console()
-    table = Table(title=f"Faults (seed {seed}, {seconds:.0f} s)", box=SIMPLE_HEAD)
-    for name in ("kind", "engine", "injected", "acknowledged", "lost", "doubled", "recovery median, max (ms)"):
+    table = Table(
+        title=f"Faults (seed {seed}, {seconds:.0f} s)", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
+    )
+    for name in (
+        "kind",
+        "engine",
+        "injected",
+        "acknowledged",
+        "lost",
+        "doubled",
+        "recovery (ms)",
+    ):
         table.add_column(name, justify="left" if name in ("kind", "engine") else "right")
     for line in outcomes(found):
         numbers = [str(line[name]) for name in ("injected", "acknowledged", "lost", "doubled")]
         table.add_row(line["kind"], line["engine"], *numbers, _recovery(found, line))
     console.print(table)
     kinds = {line["kind"] for line in outcomes(found)}
-    sums = {name: sum(line[name] for line in outcomes(found)) for name in ("injected", "acknowledged", "lost", "doubled")}
+    sums = {
+        name: sum(line[name] for line in outcomes(found))
+        for name in ("injected", "acknowledged", "lost", "doubled")
+    }
     console.print(
         f"{sums['injected']} faults of {len(kinds)} kinds, {sums['acknowledged']} operations acknowledged, "
         f"{sums['lost']} lost, {sums['doubled']} counted twice.",
@@ -71,4 +83,4 @@ def _recovery(found: Sequence[Line], outcome: Line) -> str:
         and (line["engine"], line["kind"]) == (outcome["engine"], outcome["kind"])
         and "leg" not in line
     ]
-    return f"{median(times):,.0f}, {max(times):,.0f}" if times else "–"
+    return f"{median(times):,.0f} / {max(times):,.0f}" if times else "–"

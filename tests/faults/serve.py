@@ -3,6 +3,7 @@ imports. Each child is `mboka` itself, on the arguments given, with what the har
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -116,7 +117,7 @@ def _become(order: Mapping[str, Any]) -> NoReturn:
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    sys.stdin = open(0, encoding="utf-8")
+    sys.stdin = os.fdopen(0, encoding="utf-8")
     sys.argv = ["mboka", *order["arguments"]]
     code = 0
     try:
@@ -127,7 +128,7 @@ def _become(order: Mapping[str, Any]) -> NoReturn:
             cli.main()
     except SystemExit as left:
         code = left.code if isinstance(left.code, int) else int(left.code is not None)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - as the interpreter itself would end
         sys.excepthook(*sys.exc_info())
         code = 70
     finally:
@@ -138,9 +139,8 @@ def _become(order: Mapping[str, Any]) -> NoReturn:
 
 def main() -> None:
     """Import everything once, then fork on order until the input ends."""
-    import app.cli
-    import sync.__main__
-    import tests.faults.plants  # noqa: F401
+    for name in ("app.cli", "app.audit", "sync.__main__", "tests.faults.plants"):
+        importlib.import_module(name)
 
     running: set[int] = set()
     ended: dict[int, int] = {}

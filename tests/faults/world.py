@@ -178,9 +178,7 @@ class World:
         self.commune.plants = self.plants
         self.province = self.commune if self.alone else self._server("province", where=self.home)
 
-    def _server(
-        self, name: str, *, where: Path, kind: str = "province", place: str | None = None
-    ) -> Server:
+    def _server(self, name: str, *, where: Path, kind: str = "province", place: str | None = None) -> Server:
         url = self.postgres.url(self.postgres.create()) if self.postgres else ""
         log = self.home / f"{name}.log"
         return Server(name, kind, place, where / name, url, nursery=self.nursery, log=log)
@@ -317,5 +315,3 @@ class World:
             for server in {self.commune.name: self.commune, self.province.name: self.province}.values():
                 self._drop(server)
         shutil.rmtree(self.home, ignore_errors=True)
-
-
