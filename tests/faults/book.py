@@ -25,11 +25,15 @@ Entity = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """One verified receipt: the node that gave it, the batch, and the fault that was on when it came."""
+    """One verified receipt: the node that gave it, the batch, the fault that was on when it came, and its signature.
+
+    A node that lost the batch and was sent it again would sign another receipt: the signature tells.
+    """
 
     node: str
     sha256: str
     fault: str
+    signature: str
     entities: tuple[Entity, ...]
 
 
@@ -87,7 +91,9 @@ class Book:
             lines = [orjson.loads(line) for line in gzip.decompress(content).split(b"\n")[1:-1]]
             entities = tuple((str(each["kind"]), str(each["id"])) for each in lines)
             self._write(receipt=receipt.sha256, node=receipt.node, fault=self.fault, operations=len(lines))
-            self.receipts.append(Acknowledged(receipt.node, receipt.sha256, self.fault, entities))
+            self.receipts.append(
+                Acknowledged(receipt.node, receipt.sha256, self.fault, receipt.signature, entities)
+            )
 
     def close(self) -> None:
         """Close the file."""

@@ -50,9 +50,10 @@ def judge(url: str, book: Book, *, at_rest: bool = True, first: int | None = Non
 def _judge(connection: sa.Connection, book: Book, *, at_rest: bool, first: int | None) -> Verdict:
     verdict = Verdict()
     me = str(connection.execute(sa.select(node.c.dev)).scalar_one())
-    stored = {
-        row.sha256
-        for row in connection.execute(sa.select(batch.c.sha256, batch.c.content))
+    columns = (batch.c.sha256, batch.c.content, batch.c.receipt_signature)
+    stored: dict[str, str] = {
+        row.sha256: row.receipt_signature
+        for row in connection.execute(sa.select(*columns))
         if hashlib.sha256(decompress(row.content)).hexdigest() == row.sha256
     }
     shown = {
@@ -64,7 +65,9 @@ def _judge(connection: sa.Connection, book: Book, *, at_rest: bool, first: int |
         if each.node != me:
             continue
         verdict.acknowledged[each.fault] += len(each.entities)
-        gone = [entity for entity in each.entities if each.sha256 not in stored or entity not in shown]
+        # Sent again after a loss it would stand there under another receipt than the one that was given.
+        kept = each.sha256 in stored and each.signature in ("", stored[each.sha256])
+        gone = [entity for entity in each.entities if not kept or entity not in shown]
         verdict.lost[each.fault] += len(gone)
     if at_rest:
         _count(connection, book, verdict)

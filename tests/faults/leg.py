@@ -21,31 +21,31 @@ CONTROL_TRIES = 5
 Line = dict[str, Any]
 # name → what it does, how often in a default run. The order counts: clocks last, for a node never goes back.
 ON_A_LINE: dict[str, tuple[Run, int]] = {
-    "request lost": (befalls("request lost", proxy.reset), 40),
-    "request cut": (befalls("request cut", proxy.cut_request), 40),
-    "answer cut": (befalls("answer cut", proxy.cut_answer), 40),
-    "answer truncated": (befalls("answer truncated", proxy.truncated), 40),
-    "answer of another request": (befalls("answer of another request", proxy.replayed), 40),
-    "captive portal": (befalls("captive portal", proxy.portal, proxy.redirected), 40),
+    "request lost": (befalls("request lost", proxy.reset), 36),
+    "request cut": (befalls("request cut", proxy.cut_request), 36),
+    "answer cut": (befalls("answer cut", proxy.cut_answer), 36),
+    "answer truncated": (befalls("answer truncated", proxy.truncated), 36),
+    "answer of another request": (befalls("answer of another request", proxy.replayed), 36),
+    "captive portal": (befalls("captive portal", proxy.portal, proxy.redirected), 36),
     "half-open line": (befalls("half-open line", proxy.half_open, timeout=SHORT_SECONDS), 24),
     "answer too late": (befalls("answer too late", proxy.late, timeout=SHORT_SECONDS), 24),
-    "request doubled": (befalls("request doubled", proxy.sent_twice), 40),
-    "40 % loss": (lines.lossy, 40),
+    "request doubled": (befalls("request doubled", proxy.sent_twice), 36),
+    "40 % loss": (lines.lossy, 36),
     "line cut again and again": (lines.cut_every, 24),
-    "bundle on a bad line": (lines.relayed, 12),
+    "bundle on a bad line": (lines.relayed, 10),
     "deliveries repeated": (lines.delivered_often, 60),
-    "parallel retries": (lines.in_parallel, 40),
-    "tablet's clock wrong": (lines.any_clock, 40),
+    "parallel retries": (lines.in_parallel, 36),
+    "tablet's clock wrong": (lines.any_clock, 36),
 }
 ON_A_PROCESS: dict[str, tuple[Run, int]] = {
-    "commune killed": (kills.killed, 10),
+    "commune killed": (kills.killed, 8),
     "killed before commit": (
         kills.dies("killed before commit", "before_commit", server=lambda world: world.commune),
-        6,
+        4,
     ),
     "killed before the receipt": (
         kills.dies("killed before the receipt", "before_receipt", server=lambda world: world.commune),
-        6,
+        4,
     ),
     "commune killed in the relay": (
         kills.dies(
@@ -54,7 +54,7 @@ ON_A_PROCESS: dict[str, tuple[Run, int]] = {
             server=lambda world: world.commune,
             settles=True,
         ),
-        4,
+        3,
     ),
     "province killed in the relay": (
         kills.dies(
@@ -63,19 +63,19 @@ ON_A_PROCESS: dict[str, tuple[Run, int]] = {
             server=lambda world: world.province,
             settles=True,
         ),
-        4,
+        3,
     ),
-    "province killed": (kills.province_restarted, 6),
-    "PostgreSQL killed": (kills.database_gone, 9),
-    "writes fail": (failing_writes, 6),
+    "province killed": (kills.province_restarted, 4),
+    "PostgreSQL killed": (kills.database_gone, 6),
+    "writes fail": (failing_writes, 4),
     "tablet killed": (kills.tablet_killed, 8),
     "tablet cloned": (kills.cloned, 4),
-    "two upgrades at once": (upgrades.at_once, 3),
-    "upgrade killed": (upgrades.killed, 4),
+    "two upgrades at once": (upgrades.at_once, 2),
+    "upgrade killed": (upgrades.killed, 3),
     "server's clock wrong": (kills.clock_wrong, 5),
 }
 IN_ONE_WORLD = ON_A_LINE | ON_A_PROCESS
-ON_A_DISK = {"power cut": 6, "disk full": 4}
+ON_A_DISK = {"power cut": 5, "disk full": 4}
 KINDS = (*IN_ONE_WORLD, *ON_A_DISK)
 ONLY_POSTGRESQL = {"PostgreSQL killed"}
 
@@ -182,7 +182,7 @@ class Leg:
         try:
             if kind == "power cut":
                 self._power(count)
-                self._control()
+                self.control()
             else:
                 self._full(count)
         except (CannotMount, PermissionError) as error:
@@ -215,7 +215,7 @@ class Leg:
             self._tell(world, "power cut", lost=lost + last.lost.total(), doubled=last.doubled)
             self._tell_wrong(world, last.said)
 
-    def _control(self) -> None:
+    def control(self) -> None:
         """The same cut on settings under which the server refuses to start: it must lose something."""
         disk = Disk(self.home / "weak")
         with self._on(disk, "weak-world", plants=("weak",)) as world:

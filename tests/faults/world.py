@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +31,8 @@ from tests.faults.serve import Child, Nursery
 COMMUNE = "CD-KN-017"
 QUARTIERS = ("1017010", "1017021")
 TABLETS = 3
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
+LONGEST_WAIT = 0.3
 KINDS = ("household", "person", "visit")
 
 
@@ -66,7 +68,7 @@ class Server(nodes.Server):
         while not self.answers():
             if not self.runs() or time.monotonic() > deadline:
                 raise DemonstrationFailed(f"{self.name} does not start: {self.said()}")
-            time.sleep(0.01)
+            time.sleep(0.03)
 
     def runs(self) -> bool:
         """Whether its process lives."""
@@ -80,6 +82,9 @@ class Server(nodes.Server):
 
     def answers(self) -> bool:
         """Whether it serves now."""
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", self.port)):
+                return False
         try:
             return httpx.get(f"{self.url}/health", trust_env=False, timeout=5, verify=False).is_success
         except httpx.HTTPError:
@@ -110,10 +115,12 @@ class Agent:
     def deliver(self, to: str | None = None) -> None:
         """Try until the node has given its receipt for everything; raises DemonstrationFailed after some minutes."""
         deadline = time.monotonic() + PATIENCE_SECONDS
+        wait = 0.005
         while not self.push_once(to):
             if time.monotonic() > deadline:
                 raise DemonstrationFailed(f"tablet {self.tablet.dev} never got through")
-            time.sleep(0.01)
+            time.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
 
 
 def note(book: Book, line: Mapping[str, Any]) -> None:
