@@ -36,7 +36,7 @@ def failed(found: Sequence[Line], *, control: bool) -> list[str]:
 
 def show(found: Sequence[Line], *, seconds: float, seed: int) -> None:
     """Print the table of kinds, the control legs and what was skipped."""
-    console = Console()
+    console = Console(width=100)
     table = Table(
         title=f"Faults (seed {seed}, {seconds:.0f} s)", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
     )

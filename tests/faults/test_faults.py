@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,14 @@ from tests.faults.serve import Nursery
 from tests.faults.world import World, send
 
 SEED = 17
-SLICE = ("answer cut", "captive portal", "request doubled", "killed before the receipt", "tablet cloned")
+SLICE = (
+    "answer cut",
+    "captive portal",
+    "request doubled",
+    "killed before the receipt",
+    "tablet cloned",
+    "two upgrades at once",
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +48,7 @@ def test_a_slice_of_the_harness_ends_with_nothing_lost_or_doubled(
     Leg(engine, tmp_path, SEED, SLICE, found.append, nursery, times=0.1, server=server).run()
     assert failed(found, control=False) == []
     assert [line["kind"] for line in outcomes(found)] == list(SLICE)
-    assert all(line["acknowledged"] for line in outcomes(found))
+    assert all(line["acknowledged"] for line in outcomes(found) if line["kind"] != "two upgrades at once")
 
 
 def test_the_judge_finds_a_batch_counted_twice_and_a_receipt_given_without_storing(
@@ -86,10 +94,11 @@ def test_a_power_cut_on_weak_settings_loses_what_was_acknowledged(
         Disk(tmp_path / "probe", memory=1 << 20).unmount()
     except CannotMount:
         pytest.skip(NOT_ROOT)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o711)  # PostgreSQL runs under another account where we are root
     found: list[Line] = []
-    Leg(engine, tmp_path, SEED, ("power cut",), found.append, nursery).control()
+    # Not in pytest's folders, which nobody else may enter: PostgreSQL has another account where we are root.
+    with tempfile.TemporaryDirectory(prefix="mboka-faults-") as home:
+        Path(home).chmod(0o711)
+        Leg(engine, Path(home), SEED, ("power cut",), found.append, nursery).control()
     [line] = outcomes(found, control=True)
     assert line["lost"] > 0
     assert failed(found, control=True) == []
