@@ -1,9 +1,9 @@
-# make demo [ONCE=1] [OUT=file] [SCALE=0.02] [KEEP=DIR] | make test | make check | make test-full | make bench | make .venv
+# make demo [ONCE=1] [OUT=file] [SCALE=0.02] [KEEP=DIR] | make test | make check | make test-full | make bench | make faults [FAULTS=full] [OUT=file] | make .venv
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO = $(if $(filter-out 0,$(ONCE)),--once) $(if $(OUT),--out "$(OUT)") $(if $(SCALE),--scale "$(SCALE)") $(if $(KEEP),--keep "$(KEEP)")
 
-.PHONY: demo test check format docs lock test-full bench .venv
+.PHONY: demo test check format docs lock test-full bench faults .venv
 .DEFAULT_GOAL := test
 
 .venv: .venv/.installed
@@ -33,6 +33,9 @@ test-full: check
 
 bench: .venv
 	$(BIN)/python -m tests.bench
+
+faults: .venv
+	FAULTS=$(FAULTS) $(BIN)/python -m tests.faults $(if $(OUT),--out "$(OUT)")
 
 # Not part of the checks: they write files.
 format: .venv

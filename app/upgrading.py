@@ -73,6 +73,13 @@ def _copy(database: Database, data: Path, clock: Clock) -> Path:
     target = data / f"before-upgrade-{clock.now():%Y%m%dT%H%M%S}.db"
     original = str(database.url.database)
     try:
+        # Not over the copy of another upgrade, which may have changed the schema meanwhile.
+        target.touch(0o600, exist_ok=False)
+    except FileExistsError as error:
+        raise SchemaDiffers(
+            f"Une autre mise à jour vient de faire sa copie ({target}) : attendez sa fin ; ici rien n'a été changé."
+        ) from error
+    try:
         with closing(sqlite3.connect(original)) as source, closing(sqlite3.connect(target)) as copy:
             source.backup(copy)
             said = copy.execute("PRAGMA integrity_check").fetchone()[0]

@@ -17,6 +17,8 @@ from alembic.script import ScriptDirectory
 import app
 from app.database import METADATA, Database
 
+UPGRADING = 20_251_125
+
 
 class BrokenReference(RuntimeError):
     """A migration left rows that point at nothing; it has been undone."""
@@ -36,6 +38,8 @@ def upgrade(database: Database, revision: str = "heads") -> None:
         connection = connection.execution_options(mboka_write=True)
         if not database.is_sqlite:
             with connection.begin():
+                # Two upgrades at once: the second waits here, then finds nothing left to do.
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({UPGRADING})")
                 command.upgrade(configuration(connection), revision)
             return
         # A rebuilt table is dropped and renamed, which would delete the rows that refer to it; the pragma

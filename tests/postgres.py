@@ -54,7 +54,23 @@ class Server:
     """A running PostgreSQL with its superuser `postgres`; `close()` stops it and deletes its folder."""
 
     home: Path
+    command: list[str | Path]
     process: subprocess.Popen[bytes]
+
+    def crash(self, number: int) -> None:
+        """End the postmaster by this signal: SIGQUIT stops at once without a checkpoint, SIGKILL leaves it no time."""
+        self.process.send_signal(number)
+        self.process.wait(START_SECONDS)
+
+    def again(self) -> None:
+        """Start after a crash; while a process of the old life still holds its memory, try again."""
+        deadline = time.monotonic() + START_SECONDS
+        while not _answers(self):
+            if self.process.poll() is not None:
+                self.process = _launch(self.command, self.home)
+            if time.monotonic() > deadline:
+                raise RuntimeError("PostgreSQL did not start again")
+            time.sleep(0.05)
 
     def url(self, name: str) -> str:
         """SQLAlchemy's address of the database `name`; other processes of this machine can use it too."""
@@ -115,11 +131,15 @@ class Server:
             connection.execute(statement)
 
 
-def start(installation: Path) -> Server:
-    """Initialise and start the PostgreSQL of `installation`; raises RuntimeError with its log if it stays down."""
+def start(installation: Path, data: Path | None = None) -> Server:
+    """Initialise and start the PostgreSQL of `installation`; raises RuntimeError with its log if it stays down.
+
+    Its files lie in `data`, an empty folder or none yet, where given: the rest in a temporary folder of its own.
+    """
     home = Path(tempfile.mkdtemp(prefix="mboka-pg-"))
     try:
-        server = Server(home, _run(installation, home))
+        command = _initialise(installation, home, data=data or home / "data")
+        server = Server(home, command, _launch(command, home))
     except BaseException:
         shutil.rmtree(home, ignore_errors=True)
         raise
@@ -127,14 +147,15 @@ def start(installation: Path) -> Server:
     return server
 
 
-def _run(installation: Path, home: Path) -> subprocess.Popen[bytes]:
-    account = _account()
-    if account:
-        os.chown(home, account["user"], account["group"])
+def _initialise(installation: Path, home: Path, *, data: Path) -> list[str | Path]:
+    user = account()
+    data.mkdir(mode=0o700, exist_ok=True)
+    if user:
+        os.chown(data, user["user"], user["group"])
+        os.chown(home, user["user"], user["group"])
         home.chmod(0o755)
         if not _open_to_all(installation):
             installation = _copy(installation, home / "copy")
-    data = home / "data"
     binaries = installation / "bin"
     options = (
         "-D",
@@ -147,33 +168,40 @@ def _run(installation: Path, home: Path) -> subprocess.Popen[bytes]:
         "--no-sync",
     )
     made = subprocess.run(
-        [binaries / "initdb", *options], capture_output=True, text=True, cwd=home, check=False, **account
+        [binaries / "initdb", *options], capture_output=True, text=True, cwd=home, check=False, **user
     )
     if made.returncode:
         raise RuntimeError(f"PostgreSQL could not be initialised:\n{made.stdout}{made.stderr}")
     with (data / "postgresql.conf").open("a", encoding="utf-8") as file:
         file.write(CONFIGURATION.format(home=home))
-    with (home / "log").open("wb") as log:
-        return subprocess.Popen(
-            [binaries / "postgres", "-D", data], stdout=log, stderr=log, cwd=home, **account
-        )
+    return [binaries / "postgres", "-D", data]
+
+
+def _launch(command: list[str | Path], home: Path) -> subprocess.Popen[bytes]:
+    with (home / "log").open("ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, cwd=home, **account())
+
+
+def _answers(server: Server) -> bool:
+    try:
+        psycopg.connect(host=str(server.home), user="postgres", dbname="postgres").close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def _wait(server: Server) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.process.poll() is None:
-        try:
-            psycopg.connect(host=str(server.home), user="postgres", dbname="postgres").close()
-        except psycopg.OperationalError:
-            time.sleep(0.05)
-        else:
+        if _answers(server):
             return
+        time.sleep(0.05)
     log = (server.home / "log").read_text(encoding="utf-8", errors="replace")
     server.close()
     raise RuntimeError(f"PostgreSQL did not start:\n{log}")
 
 
-def _account() -> dict[str, Any]:
+def account() -> dict[str, Any]:
     """PostgreSQL refuses to run as root: then it runs as nobody."""
     if os.geteuid() != 0:
         return {}
