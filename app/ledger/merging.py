@@ -153,38 +153,41 @@ def part(
     """Forget the merges and unmerges among the lines (dot, SHA-256) taken out; gives every entity merges connected with
     these, the forgotten ones too: all of them are to be shown anew."""
     ids = {identity for _, identity in entities}
-    rows = _connected(connection, ids, set()) if ids else []
+    if not ids:
+        return set()
+    named, others = _undone_under(connection, registry, entities=entities, taken=taken)
+    rows = _connected(connection, ids, named)
     members = {(row.kind, each) for row in rows for each in (row.loser, row.survivor) if each is not None}
-    ended = merging.delete().where(
-        merging.c.dot == sa.bindparam("taken_dot"), merging.c.line == sa.bindparam("taken_line")
-    )
     dots = {row.dot for row in rows}
-    gone = [{"taken_dot": named, "taken_line": line} for named, line in taken if named in dots]
+    gone = [{"taken_dot": dot, "taken_line": line} for dot, line in taken if dot in dots]
     if gone:
-        connection.execute(ended, gone)
-    undone = {row.dot for row in rows if row.undone}
-    if undone:
-        still = _undone_by_others(connection, registry, {*members, *entities}, taken)
-        connection.execute(unmerged.delete().where(unmerged.c.dot.in_(undone - still)))
+        lines = (merging.c.dot == sa.bindparam("taken_dot"), merging.c.line == sa.bindparam("taken_line"))
+        connection.execute(merging.delete().where(*lines), gone)
+    if named:
+        others |= _undone_under(connection, registry, entities=members, taken=taken)[1]
+        connection.execute(unmerged.delete().where(unmerged.c.dot.in_(named - others)))
     return members
 
 
-def _undone_by_others(
+def _undone_under(
     connection: sa.Connection,
     registry: Registry,
-    members: Collection[Entity],
+    *,
+    entities: Collection[Entity],
     taken: Collection[tuple[str, str]],
-) -> set[str]:
-    """The merges some unmerge names that is written under one of these entities and was not taken out."""
-    found: set[str] = set()
-    for kind, identity in members:
+) -> tuple[set[str], set[str]]:
+    """The merges that unmerges written under these entities name: by lines taken out, and by others."""
+    fallen: set[str] = set()
+    standing: set[str] = set()
+    for kind in {kind for kind, _ in entities}:
         table = registry.shape(kind).table
-        query = sa.select(table.c.registers).where(table.c.id == identity, table.c.registers.is_not(None))
+        ids = [identity for of, identity in entities if of == kind]
+        query = sa.select(table.c.registers).where(table.c.id.in_(ids), table.c.registers.is_not(None))
         for stored in connection.execute(query).scalars():
-            held = merge.unpack(orjson.loads(stored)).get(merge.ENTITY, [])
-            left = [each for each in held if (each.dot, each.line) not in taken]
-            found |= entity.undone_by({merge.ENTITY: left})
-    return found
+            for each in entity.acts(merge.unpack(orjson.loads(stored)), "unmerge"):
+                into = fallen if (each.dot, each.line) in taken else standing
+                into |= entity.undone_by({merge.ENTITY: [each]})
+    return fallen, standing
 
 
 def joining(connection: sa.Connection, entities: Iterable[Entity]) -> dict[Entity, set[str]]:

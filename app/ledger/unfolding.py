@@ -161,7 +161,14 @@ class Unfolding:
             self._set_aside(row, readable.header, fallen, home=homes[row.dev])
         for row in rows:
             self._keep_what_stands_elsewhere(row)
-        for key in part(self.connection, self.registry, entities=self.entities, taken=self.taken):
+        elsewhere = {
+            (each.dot, hashlib.sha256(each.line.raw).hexdigest())
+            for places in self.kept.values()
+            for lines in places.values()
+            for each in lines
+        }
+        alone = self.taken - elsewhere
+        for key in part(self.connection, self.registry, entities=self.entities, taken=alone):
             self.entities[key] = None
         self._fold(self.entities, self._amend)
         self._fold(self._left_behind(), None)

@@ -137,11 +137,9 @@ class Writing:
             before = entry.shape.clean_values(entry.before)
             for name, key, count in cells_of(kind, before, self.areas.code(entry.before["area"])):
                 self._cells[name][key] -= count
-            if entry.gone:
-                return
             if entry.shape.projection.final:
                 clean = before
-        for name, key, count in cells_of(kind, clean, entry.area) if entry.counted else ():
+        for name, key, count in cells_of(kind, clean, entry.area) if entry.counted and not entry.gone else ():
             self._cells[name][key] += count
 
     def _update(self, shape: Shape, rows: list[Row]) -> None:

@@ -118,6 +118,19 @@ class History:
             told["par"] = dict.fromkeys(told["set"], seen)
         return told
 
+    def act(self) -> dict[str, Any]:
+        """A void, restore, merge or unmerge of a clerk, naming what he may have seen."""
+        kind = self.draw.choice(("household", "person"))
+        one, two = self.draw.sample(self.ids[kind], 2)
+        seen = self.draw.sample(self.dots, min(len(self.dots), 4))
+        act = self.draw.choice(["merge", "merge", "unmerge", "void", "restore"])
+        told: dict[str, Any] = {"kind": kind, "id": one, "act": act}
+        if act == "merge":
+            return told | {"into": two}
+        if act == "void":
+            return told | {"par": dict.fromkeys(("nom", "commune", "phone", "status", "household"), seen)}
+        return told | {"par": {"merge" if act == "unmerge" else "void": seen}}
+
     def batch(self, tablet: Tablet) -> None:
         """One more batch of a tablet; now and then one of its clone, or one that repeats what it sealed before."""
         twin = tablet.clone() if self.draw.random() < 0.3 else None
@@ -125,6 +138,8 @@ class History:
         lines: list[dict[str, Any] | bytes] = [
             write_line(self.line()) for _ in range(self.draw.randint(1, 3))
         ]
+        if tablet is self.tablets[2] and self.dots:
+            lines += [write_line(self.act()) for _ in range(self.draw.randint(0, 2))]
         self.sealed.append((tablet, *tablet.seal(lines)))
         self.dots += [tablet.dot(n) for n in range(first, tablet.n + 1)]
         if twin is not None:
