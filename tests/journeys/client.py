@@ -363,6 +363,10 @@ class Tablet:
             if more and rows.after == before:
                 raise Untrusted("a page that promises more and does not move on")
 
+    def drop_rows(self) -> None:
+        """What a revoked device does: everything read goes, what was written stays."""
+        self.rows, self.token = Rows(), ""
+
     def ask_receipts(self) -> list[Receipt]:
         """Receipts the home node holds for this device, the province's included; those that verify are kept."""
         believed = []

@@ -13,10 +13,12 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 
 from .client import Invitation, Tablet, expect, http, login_officer
+from .rows import Entity
 from .signatures import JSON
 
 PROGRAM = (sys.executable, "-m", "app")
@@ -134,13 +136,13 @@ class World:
             self.connections[url] = self.closing.enter_context(http(url))
         return self.connections[url]
 
-    def invited(self, area: str = ITIMBIRI) -> Tablet:
-        """A tablet of the agent that holds an invitation to the commune and has not enrolled yet."""
-        return Tablet(self.commune.invite("agent1", area), connect=self.connect)
+    def invited(self, area: str = ITIMBIRI, *, officer: str = "agent1") -> Tablet:
+        """A tablet of the agent (or of this officer) with an invitation to the commune, not enrolled yet."""
+        return Tablet(self.commune.invite(officer, area), connect=self.connect)
 
-    def tablet(self, area: str = ITIMBIRI) -> Tablet:
-        """A tablet of the agent, enrolled at the commune and with a session."""
-        tablet = self.invited(area)
+    def tablet(self, area: str = ITIMBIRI, *, officer: str = "agent1") -> Tablet:
+        """A tablet of the agent (or of this officer), enrolled at the commune and with a session."""
+        tablet = self.invited(area, officer=officer)
         tablet.enrol()
         tablet.login()
         return tablet
@@ -158,13 +160,32 @@ class World:
 
     def read(self, server: Server, username: str, *, path: str) -> JSON:
         """What an officer reads at a path of a server."""
+        page: JSON = expect(self.ask(server, username, path=path), 200).json()
+        return page
+
+    def ask(
+        self, server: Server, username: str, *, path: str, body: JSON | None = None, etag: str = ""
+    ) -> httpx.Response:
+        """What a server answers an officer: to a reading, or with a `body` to what he decides on what he read."""
         connection = self.connect(server.url)
         if (server.url, username) not in self.logins:
             password = server.passwords[username]
             self.logins[server.url, username] = login_officer(connection, username, password=password)
-        answer = connection.get(path, headers=self.logins[server.url, username])
-        page: JSON = expect(answer, 200).json()
-        return page
+        headers = self.logins[server.url, username] | ({"If-Match": etag} if etag else {})
+        return connection.request("GET" if body is None else "POST", path, json=body, headers=headers)
+
+    def case(self, server: Server, username: str, *, about: Entity, register: str) -> JSON | None:
+        """The open conflict about a register of an entity as it stands in an officer's tray."""
+        cursor = ""
+        while True:
+            page = self.read(server, username, path=f"/v1/conflicts?limit=200{cursor}")
+            for case in page["items"]:
+                if (case["kind"], case["id"], case["register"]) == (*about, register):
+                    found: JSON = case
+                    return found
+            if page["next"] is None:
+                return None
+            cursor = f"&cursor={quote(page['next'])}"
 
 
 def join(province: Server, commune: Server) -> None:

@@ -32,7 +32,9 @@ def names(pattern: str) -> list[str]:
     return sorted(path.name for path in HERE.glob(pattern))
 
 
-@pytest.mark.parametrize("name", ["client.py", "signatures.py", "rows.py", "nodes.py", "families.py"])
+@pytest.mark.parametrize(
+    "name", ["acts.py", "client.py", "signatures.py", "rows.py", "nodes.py", "families.py"]
+)
 def test_the_client_uses_only_the_standard_library_httpx_and_cryptography(name: str) -> None:
     assert imported((HERE / name).read_text(encoding="utf-8")) <= CLIENT | {"."}
 
@@ -62,6 +64,7 @@ def test_the_folder_holds_no_module_this_test_has_not_read() -> None:
     assert [path for path in HERE.rglob("*.py") if path.parent != HERE] == []
     assert names("[!t]*.py") == [
         "__init__.py",
+        "acts.py",
         "client.py",
         "conftest.py",
         "families.py",
