@@ -36,6 +36,12 @@ class Settings(BaseSettings):
         4, gt=0, description="Batches accepted at the same time; more get 503 with Retry-After."
     )
     waiting: int = Field(64, gt=0, description="Batches that may wait for their turn before 503 is answered.")
+    reading: int = Field(
+        1,
+        ge=0,
+        le=8,
+        description="Processes that read batches beside the server; 0 = the server reads them itself.",
+    )
     relay_seconds: float = Field(
         30.0, gt=0, description="Pause between two relays to the province, in seconds."
     )

@@ -6,7 +6,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Protocol
 
 import orjson
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from app.database import Database
 from app.ledger import bulk, keeping
 from app.ledger.areas import Areas
+from app.ledger.creating import Creating, Reader
 from app.ledger.entry import Author, Disposition, Entity
 from app.ledger.fold import Fold
 from app.ledger.keeping import Envelope, Receipt
@@ -34,6 +36,8 @@ from sync.protocol import (
     Unreadable,
     dot,
     read_batch,
+    read_frame,
+    read_one,
     write_batch,
     write_line,
 )
@@ -42,12 +46,36 @@ from sync.seal import BadSignature, detached_kid, sign_detached, verify_detached
 ROOM = 4096
 
 
+class Decoded(Protocol):
+    """A batch and its lines, however they come by."""
+
+    @property
+    def header(self) -> Header: ...
+
+    @property
+    def lines(self) -> Sequence[Line]: ...
+
+
+class Framed:
+    """A batch whose lines are read one by one when somebody asks for them: mostly nobody does."""
+
+    def __init__(self, header: Header, raws: Sequence[bytes]) -> None:
+        self.header = header
+        self.raws = raws
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """All lines."""
+        return [read_one(raw, n, header=self.header) for n, raw in enumerate(self.raws, self.header.from_)]
+
+
 @dataclass(frozen=True, slots=True)
 class Readable:
-    """A decoded batch, and its lines sorted as if none of them were held already."""
+    """A batch, its lines sorted as if none of them were held already, and the form in which its bytes are stored."""
 
-    batch: Batch
+    batch: Decoded
     sorted: Sorted | None
+    content: bytes | None = None
 
 
 class Held:
@@ -92,6 +120,7 @@ class Door:
         self.clock = clock
         self.registry = registry
         self.territory = territory
+        self.reader: Reader = Creating(registry)
         self._senders: dict[str, Sender] = {}
         self._lock = threading.Lock()
         with database.read() as connection:
@@ -180,18 +209,26 @@ class Door:
         receipt = keeping.make_receipt(
             self.identity, envelope, header=header, dispositions=dispositions, at=at
         )
-        keeping.keep_batch(connection, envelope, header=header, local=local, at=at, receipt=receipt)
+        keeping.keep_batch(
+            connection, envelope, header=header, local=local, at=at, receipt=receipt, content=readable.content
+        )
         return receipt
 
     def _read(self, envelope: Envelope) -> Readable | str:
         """Decode and sort before any lock is taken; the reason where header or framing cannot be read."""
         try:
-            found = read_batch(envelope.data)
+            header, raws = read_frame(envelope.data)
         except Unreadable as error:
             return error.reason
-        if found.header.dev != envelope.sender.dev:
+        if header.dev != envelope.sender.dev:
             return "foreign_header"
-        return Readable(found, self._sort(found, envelope.sender.role, Held()))
+        role, home = envelope.sender.role, envelope.sender.commune(self.territory.commune_of)
+        fallback = self.areas.fallback(home)
+        taken = self.reader.take(header, raws, data=envelope.data, role=role, home=home, fallback=fallback)
+        lines = [read_one(raws[n - header.from_], n, header=header) for n in taken.left]
+        found = sort_lines(self.registry, lines, role=role, skip={})
+        found.touched.blocks = taken.blocks
+        return Readable(Framed(header, raws), found, taken.content)
 
     def _set_aside(self, connection: sa.Connection, envelope: Envelope, reason: str, *, at: str) -> Receipt:
         """A signed batch whose header or framing cannot be read: kept whole, visible, receipted, not folded."""
@@ -302,7 +339,7 @@ class Door:
             found = self._sort(readable.batch, author.role, held)
             return self._once(connection, author, found, held=held, at=at, probe=True)
 
-    def _sort(self, readable: Batch, role: str, held: Held) -> Sorted:
+    def _sort(self, readable: Decoded, role: str, held: Held) -> Sorted:
         return sort_lines(self.registry, readable.lines, role=role, skip=held.skip, again=held.again)
 
     def _once(
@@ -322,13 +359,13 @@ class Door:
         return fold
 
     @staticmethod
-    def compare(connection: sa.Connection, readable: Batch, *, origin: keeping.Origin, at: str) -> Held:
+    def compare(connection: sa.Connection, readable: Decoded, *, origin: keeping.Origin, at: str) -> Held:
         """Operation numbers already held: the same line is a duplicate, another line under the same dot a fork, which
         is noted."""
         held, header = Held(), readable.header
-        numbers = [line.n for line in readable.lines if origin.holds(line.n)]
-        if not numbers:
+        if not origin.holds_any(header.from_, header.to):
             return held
+        numbers = [line.n for line in readable.lines if origin.holds(line.n)]
         stored = lines_at(connection, [(origin.local, n) for n in numbers])
         for line in readable.lines:
             held.compare(header, line, others=stored.get((origin.local, line.n), ()))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.ledger.creating import Block
 from app.ledger.projection import Shape, Values
 from sync import merge
 from sync.protocol import Operation
@@ -69,11 +70,12 @@ class Entry:
 
 class Touched:
     """The entities of one batch by kind and id: `creations` become rows of exactly one operation, nothing being known
-    of them here; `changes` are all others."""
+    of them here; `changes` are all others. `blocks` are creations too, by kind, already made into rows."""
 
-    __slots__ = ("changes", "creations")
+    __slots__ = ("blocks", "changes", "creations")
 
     def __init__(self) -> None:
+        self.blocks: dict[str, Block] = {}
         self.creations: dict[str, dict[str, Entry]] = defaultdict(dict)
         self.changes: dict[str, dict[str, Entry]] = defaultdict(dict)
 
@@ -87,6 +89,13 @@ class Touched:
         for entries in self.changes.values():
             yield from entries.values()
 
+    def area_of(self, kind: str, identity: str) -> str | None:
+        """The area of an entity placed here, None when this batch does not touch it."""
+        if kind in self.blocks and (area := self.blocks[kind].areas.get(identity)) is not None:
+            return area
+        found = self.find(kind, identity)
+        return found.area if found is not None else None
+
     def find(self, kind: str, identity: str) -> Entry | None:
-        """The entry of an entity, None when this batch does not touch it."""
+        """The entry of an entity, None when this batch does not touch it or has it in a block."""
         return self.creations[kind].get(identity) or self.changes[kind].get(identity)

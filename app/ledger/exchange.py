@@ -70,14 +70,14 @@ class Turnstile:
         self._workers.shutdown()
 
 
-def the_door(request: Request) -> Door:
-    """The node's door (a FastAPI dependency)."""
+async def the_door(request: Request) -> Door:
+    """The node's door (a FastAPI dependency; async, so that no thread is asked for it)."""
     found: Door = request.app.state.door
     return found
 
 
-def turnstile(request: Request) -> Turnstile:
-    """The node's turnstile (a FastAPI dependency)."""
+async def turnstile(request: Request) -> Turnstile:
+    """The node's turnstile (a FastAPI dependency; async, so that no thread is asked for it)."""
     found: Turnstile = request.app.state.turnstile
     return found
 
