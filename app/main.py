@@ -33,7 +33,7 @@ from app.ledger.relay import Relay
 from app.ledger.turnstile import Turnstile
 from app.population.projector import PROJECTIONS as POPULATION
 from app.settings import Settings
-from app.statistics.projector import ROLLUPS, make_cells
+from app.statistics.projector import COUNTED, ROLLUPS, make_cells
 from app.territory.countries import COUNTRIES
 from app.territory.places import Territory
 from app.web import problems
@@ -51,7 +51,9 @@ def make_registry(territory: Territory, cells: Cell | None = None) -> Registry:
     """Every kind the server keeps in tables, what it counts for, and the codes in force."""
     codes = {"commune": territory.communes, "quartier": territory.quartiers, "country": COUNTRIES}
     shapes = {each.kind: Shape(each, codes) for each in PROJECTIONS}
-    return Registry(shapes, cells or make_cells(territory), ROLLUPS, codes)
+    if cells is not None:
+        return Registry(shapes, cells, ROLLUPS, codes)
+    return Registry(shapes, make_cells(territory), ROLLUPS, codes, COUNTED)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ from pathlib import Path
 import structlog
 import uvicorn
 
+from app.ledger.creating import Creating
 from app.ledger.node import at_work
+from app.ledger.reading import reading_beside
 from app.ledger.relay import Relay
 from app.main import Node, create_app
 from app.settings import write_durably
@@ -26,6 +28,7 @@ from app.web.deadlines import HEADER_SECONDS, PatientProtocol
 ADDRESS = "serving.json"
 LOCK = "serving.lock"
 KEEP_ALIVE_SECONDS = 75
+SWITCH_SECONDS = 0.0005
 
 
 class CannotListen(RuntimeError):
@@ -65,7 +68,26 @@ def run(
 ) -> None:
     """Serve until the process is told to end; what was begun is finished first. Raises CannotListen."""
     configure_log(node.settings.log_level)
-    listening = listen(host, port)
+    calm_collector()
+    door, settings = node.door, node.settings
+    # First of all: a forked process must not hold the address, and there are no threads yet.
+    with reading_beside(
+        Creating(door.registry), processes=settings.reading, as_text=not node.database.is_sqlite
+    ) as door.reader:
+        _serve(
+            node, listen(host, port), host=host, tls_cert=tls_cert, tls_key=tls_key, behind_proxy=behind_proxy
+        )
+
+
+def _serve(
+    node: Node,
+    listening: socket.socket,
+    *,
+    host: str,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    behind_proxy: bool,
+) -> None:
     scheme = "https" if tls_cert else "http"
     shown = f"[{host}]" if ":" in host else host
     url = f"{scheme}://{shown}:{listening.getsockname()[1]}"
@@ -73,10 +95,11 @@ def run(
     write_durably(Path(node.settings.data) / ADDRESS, json.dumps({"url": url}).encode())
     application = create_app(node, secure=behind_proxy or tls_cert is not None, relay=True)
     calm_collector()
+    # Who waits for the database must not wait 5 ms more, at every answer, for a thread that decodes.
+    sys.setswitchinterval(SWITCH_SECONDS)
     config = uvicorn.Config(
         application,
         host=host,
-        port=port,
         log_level=node.settings.log_level.lower(),
         access_log=False,
         http=_protocol(node.settings.request_seconds),

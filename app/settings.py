@@ -44,6 +44,12 @@ class Settings(BaseSettings):
     pack_rows: int = Field(
         500, gt=0, description="Rows an area must have for a pack, and changed rows for a newer one."
     )
+    reading: int = Field(
+        1,
+        ge=0,
+        le=8,
+        description="Processes that read batches beside the server; 0 = the server reads them itself.",
+    )
     relay_seconds: float = Field(
         30.0, gt=0, description="Pause between two relays to the province, in seconds."
     )

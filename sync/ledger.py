@@ -62,6 +62,11 @@ class Ranges:
         self._starts[low:high] = [first]
         self._ends[low:high] = [last]
 
+    def has_any(self, first: int, last: int) -> bool:
+        """Tell whether any number from `first` to `last`, both included, is in the set."""
+        at = bisect_left(self._ends, first)
+        return at < len(self._starts) and self._starts[at] <= last
+
     @property
     def through(self) -> int:
         """The greatest n such that 1 … n are all held; 0 when 1 is not."""

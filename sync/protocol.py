@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 import orjson
 
+from sync.catalogue import GREATEST_INTEGER as GREATEST_INTEGER
 from sync.catalogue import is_uuid4
 
 PROTOCOL_VERSION = 1
@@ -21,7 +22,6 @@ LINE_BYTES = 64 << 10
 DEPTH = 16
 ACTS = frozenset({"set", "void", "restore", "merge", "unmerge", "resolve"})
 EVIDENCE = ("act", "document", "declared", "estimated")
-GREATEST_INTEGER = (1 << 53) - 1
 GREATEST_EPOCH = (1 << 32) - 1
 
 _PLAIN = frozenset({str, int, bool, type(None)})
@@ -221,18 +221,29 @@ def _is_plain(found: Any) -> bool:
     return True
 
 
-def _parse(raw: bytes) -> Any:
-    """Parse one line, taking the slow road only when something on it asks for a closer look.
+def _canonical(raw: bytes) -> Any:
+    """What a line equal to its own re-encoding says, else None.
 
-    A line equal to its own re-encoding has no key twice, no lone surrogate and no integer beyond ±(2^53-1).
+    Such a line has no key twice, no lone surrogate and no integer beyond ±(2^53-1).
     """
     if b"\\" in raw and b"\\u" in raw:
-        return _parse_slowly(raw)
+        return None
     try:
         found = orjson.loads(raw)
-        if orjson.dumps(found, option=orjson.OPT_STRICT_INTEGER) != raw:
-            return _parse_slowly(raw)
+        return found if orjson.dumps(found, option=orjson.OPT_STRICT_INTEGER) == raw else None
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return None
+
+
+def is_canonical(raw: bytes) -> bool:
+    """Tell whether a line is the compact encoding of what it says: then no key stands in it twice."""
+    return _canonical(raw) is not None
+
+
+def _parse(raw: bytes) -> Any:
+    """Parse one line, taking the slow road only when something on it asks for a closer look."""
+    found = _canonical(raw)
+    if found is None:
         return _parse_slowly(raw)
     if not _is_plain(found):
         _check_values(found)
@@ -295,8 +306,8 @@ def _read_header(raw: bytes) -> Header:
     )
 
 
-def read_batch(data: bytes) -> Batch:
-    """Decode a batch (bytes after content decoding); a bad line is kept with its reason and stops nothing.
+def read_frame(data: bytes) -> tuple[Header, list[bytes]]:
+    """The header of a batch (bytes after content decoding) and its operation lines without LF, not yet read.
 
     Raises Unreadable when header or framing is unusable: batch_too_long, no_final_newline, header, version, epoch,
     range, count, too_many_operations.
@@ -305,22 +316,28 @@ def read_batch(data: bytes) -> Batch:
         raise Unreadable("batch_too_long")
     if not data.endswith(b"\n"):
         raise Unreadable("no_final_newline")
-    raws = data.split(b"\n")
+    first, *raws = data.split(b"\n")
     raws.pop()
-    header = _read_header(raws[0])
-    if len(raws) - 1 > BATCH_OPERATIONS:
+    header = _read_header(first)
+    if len(raws) > BATCH_OPERATIONS:
         raise Unreadable("too_many_operations")
-    if len(raws) - 1 != header.to - header.from_ + 1:
+    if len(raws) != header.to - header.from_ + 1:
         raise Unreadable("count")
-    dev, ep, n = header.dev, header.ep, header.from_
-    lines: list[Line] = []
-    for raw in raws[1:]:
-        try:
-            lines.append(Line(n, raw, read_line(raw, n, dev=dev, ep=ep)))
-        except Unreadable as error:
-            lines.append(Line(n, raw, None, error.reason))
-        n += 1
-    return Batch(header, lines)
+    return header, raws
+
+
+def read_one(raw: bytes, n: int, *, header: Header) -> Line:
+    """One line of a batch; a bad one is kept with its reason."""
+    try:
+        return Line(n, raw, read_line(raw, n, dev=header.dev, ep=header.ep))
+    except Unreadable as error:
+        return Line(n, raw, None, error.reason)
+
+
+def read_batch(data: bytes) -> Batch:
+    """Decode a batch; a bad line is kept with its reason and stops nothing. Raises Unreadable like `read_frame`."""
+    header, raws = read_frame(data)
+    return Batch(header, [read_one(raw, n, header=header) for n, raw in enumerate(raws, header.from_)])
 
 
 def write_line(operation: Mapping[str, Any]) -> bytes:

@@ -145,8 +145,8 @@ class OpenMarker:
     def __init__(self, label: str) -> None:
         self.label = label
 
-    def __call__(self) -> None:
-        """Lets everybody through."""
+    async def __call__(self) -> None:
+        """Lets everybody through, on no thread of its own."""
 
 
 def allow(permission: Permission, *others: Permission) -> OfficerGuard:

@@ -41,6 +41,14 @@ def address_area(values: Mapping[str, Any], _grant_commune: str | None) -> str |
     return f"commune:{commune}" if commune is not None else None
 
 
+_ADVANCE = (
+    area.update()
+    .where(area.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .values(seq=area.c.seq + 1)
+    .returning(area.c.id, area.c.seq)
+)
+
+
 class Areas:
     """Codes and local numbers of all areas, and where each lies; `fallbacks` keep what has no place yet."""
 
@@ -93,11 +101,5 @@ class Areas:
         if not codes:
             return {}
         ids = sorted(self._ids[code] for code in codes)
-        statement = (
-            area.update()
-            .where(area.c.id.in_(ids))
-            .values(seq=area.c.seq + 1)
-            .returning(area.c.id, area.c.seq)
-        )
-        numbers = {row.id: row.seq for row in connection.execute(statement)}
+        numbers = {row.id: row.seq for row in connection.execute(_ADVANCE, {"ids": ids})}
         return {code: (self._ids[code], numbers[self._ids[code]]) for code in codes}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 COPY_FROM = 60
@@ -41,14 +43,68 @@ def insert_rows(
     connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})', rows)
 
 
+def insert_alike(
+    connection: sa.Connection,
+    table: sa.Table,
+    *,
+    columns: Sequence[str],
+    heads: Sequence[tuple[Any, ...]],
+    tail: tuple[int | None, ...],
+) -> None:
+    """Insert rows that differ in their `heads` (texts, numbers, None) and all end with `tail`.
+
+    Raises sa.exc.IntegrityError on a key taken.
+    """
+    if is_postgresql(connection) and len(heads) >= COPY_FROM and (text := as_text(heads)) is not None:
+        copy_alike(connection, table, columns=columns, text=text, tail=tail)
+    else:
+        insert_rows(connection, table, columns=columns, rows=[head + tail for head in heads])
+
+
+def as_text(heads: Sequence[tuple[Any, ...]]) -> bytes | None:
+    """Heads for `copy_alike`: JSON arrays, which but for their brackets are CSV; None where a text needs an escape
+    that CSV has not (only quotes and backslashes are escaped there)."""
+    text = _ENCODER.encode_lines(heads)
+    if b"\\" in text and b"\\" in text.replace(b"\\\\", b"").replace(b'\\"', b""):
+        return None
+    return text
+
+
+def copy_alike(
+    connection: sa.Connection,
+    table: sa.Table,
+    *,
+    columns: Sequence[str],
+    text: bytes,
+    tail: tuple[int | None, ...],
+) -> None:
+    """`insert_alike` of `as_text(heads)`, on PostgreSQL."""
+    names = ", ".join(f'"{c}"' for c in columns)
+    options = "FORMAT csv, NULL 'null', ESCAPE '\\'"
+    # No line end stands within a row: JSON escapes it.
+    end = b"," + ",".join("null" if each is None else str(each) for each in tail).encode() + b"\n"
+    whole = text[1:].replace(b"]\n[", end)[:-2] + end
+    with _copying(connection, f'COPY "{table.name}" ({names}) FROM STDIN WITH ({options})') as copy:
+        copy.write(whole)
+
+
+_ENCODER = msgspec.json.Encoder()
+
+
 def _copy(connection: sa.Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
+    with _copying(connection, statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+@contextmanager
+def _copying(connection: sa.Connection, statement: str) -> Iterator[Any]:
     import psycopg
 
     driver: Any = connection.connection.driver_connection
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row(row)
+            yield copy
     except psycopg.errors.UniqueViolation as error:
         raise sa.exc.IntegrityError(statement, None, error) from error
 
@@ -85,10 +141,10 @@ def add_cells(connection: sa.Connection, table: sa.Table, cells: Mapping[tuple[A
             c.type.compile(dialect=connection.dialect).split("(")[0]
             for c in [*table.primary_key.columns, table.c[count]]
         ]
-        arrays = ", ".join(f"%s::{t}[]" for t in types)
-        columns = tuple(list(column) for column in zip(*rows, strict=True))
+        values = ", ".join(f"(each->>{at})::{t}" for at, t in enumerate(types))
         connection.exec_driver_sql(
-            f'INSERT INTO "{table.name}" ({names}) SELECT * FROM unnest({arrays}) {tail}', columns
+            f'INSERT INTO "{table.name}" ({names}) SELECT {values} FROM json_array_elements(%s::json) each {tail}',
+            (_ENCODER.encode(rows).decode(),),
         )
         return
     marks = ", ".join("?" * (len(keys) + 1))

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from app.database import Database
 from app.ledger import bulk, keeping
 from app.ledger.areas import Areas
-from app.ledger.entry import Author, Disposition
+from app.ledger.creating import Creating, Reader
+from app.ledger.entry import Author, Decoded, Disposition, Framed, Touched
 from app.ledger.fold import Fold
 from app.ledger.holding import Held, compare
 from app.ledger.keeping import Envelope, Origin, Receipt
@@ -37,6 +38,8 @@ from sync.protocol import (
     Line,
     Unreadable,
     read_batch,
+    read_frame,
+    read_one,
     write_batch,
     write_line,
 )
@@ -47,10 +50,16 @@ ROOM = 4096
 
 @dataclass(frozen=True, slots=True)
 class Readable:
-    """A decoded batch, and its lines sorted as if none of them were held already."""
+    """A batch, its lines sorted as if none of them were held already, and the form in which its bytes are stored."""
 
-    batch: Batch
+    batch: Decoded
     sorted: Sorted | None
+    content: bytes | None = None
+    left: Sequence[Line] = ()
+
+    def told(self, touched: Touched) -> Sequence[Line]:
+        """The lines that were folded one by one: all, or those that stand in no block."""
+        return self.left if touched.blocks else self.batch.lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,7 @@ class Door:
         self.clock = clock
         self.registry = registry
         self.territory = territory
+        self.reader: Reader = Creating(registry)
         self._senders: dict[str, Sender] = {}
         self._lock = threading.Lock()
         with database.read() as connection:
@@ -169,7 +179,15 @@ class Door:
         receipt = keeping.make_receipt(
             self.identity, envelope, header=header, dispositions=folded.dispositions, at=at
         )
-        self._keep(connection, envelope, header=header, folded=folded, at=at, receipt=receipt)
+        self._keep(
+            connection,
+            envelope,
+            header=header,
+            folded=folded,
+            at=at,
+            receipt=receipt,
+            content=readable.content,
+        )
         return receipt
 
     def _keep(
@@ -181,6 +199,7 @@ class Door:
         folded: Folded,
         at: str,
         receipt: Receipt | None,
+        content: bytes | None = None,
     ) -> None:
         """Store a folded batch; then whatever it says of devices, or lets stand of a revoked one, takes effect."""
         keeping.keep_batch(
@@ -190,6 +209,7 @@ class Door:
             local=folded.origin.local,
             at=at,
             receipt=receipt,
+            content=content,
             stands=folded.stands,
             remarked=folded.remarks,
         )
@@ -229,12 +249,18 @@ class Door:
     def _read(self, envelope: Envelope) -> Readable | str:
         """Decode and sort before any lock is taken; the reason where header or framing cannot be read."""
         try:
-            found = read_batch(envelope.data)
+            header, raws = read_frame(envelope.data)
         except Unreadable as error:
             return error.reason
-        if found.header.dev != envelope.sender.dev:
+        if header.dev != envelope.sender.dev:
             return "foreign_header"
-        return Readable(found, self._sort(found, envelope.sender.role, Held()))
+        role, home = envelope.sender.role, envelope.sender.commune(self.territory.commune_of)
+        fallback = self.areas.fallback(home)
+        taken = self.reader.take(header, raws, data=envelope.data, role=role, home=home, fallback=fallback)
+        lines = [read_one(raws[n - header.from_], n, header=header) for n in taken.left]
+        found = sort_lines(self.registry, lines, role=role, skip={})
+        found.touched.blocks = taken.blocks
+        return Readable(Framed(header, raws), found, taken.content, lines)
 
     def _set_aside(self, connection: sa.Connection, envelope: Envelope, reason: str, *, at: str) -> Receipt:
         """A signed batch whose header or framing cannot be read: kept whole, visible, receipted, not folded."""
@@ -349,8 +375,9 @@ class Door:
         place = self.origin_of(connection, header.dev, header.ep)
         if stands is None:
             stands = not place.revoked or self._stands(connection, envelope, header, place)
-        lines = [each for each in readable.batch.lines if stands or not falls(each)]
-        held = compare(connection, Batch(header, lines), origin=place, at=at, before=before)
+        batch = readable.batch
+        told = batch if stands else Batch(header, [each for each in batch.lines if not falls(each)])
+        held = compare(connection, told, origin=place, at=at, before=before)
         held.stands, held.probe = stands, place.revoked or row is not None
         commune = sender.commune(self.territory.commune_of)
         author = Author(
@@ -362,7 +389,9 @@ class Door:
             stop_waiting_for(connection, dev=sender.dev, ep=header.ep, first=header.from_, last=header.to)
             place.ranges.add(header.from_, header.to)
             keeping.keep_ranges(connection, place.local, place.ranges)
-        remarked = remarks(sender, header, lines=readable.batch.lines, touched=fold.touched, areas=self.areas)
+        remarked = remarks(
+            sender, header, lines=readable.told(fold.touched), touched=fold.touched, areas=self.areas
+        )
         return Folded(fold.dispositions, place, stands, fold.touched.ids("device"), remarked)
 
     def origin_of(self, connection: sa.Connection, dev: str, ep: int) -> Origin:
@@ -401,7 +430,7 @@ class Door:
             found = self._sort(readable.batch, author.role, held)
             return self._once(connection, author, found, held=held, at=at, probe=True)
 
-    def _sort(self, readable: Batch, role: str, held: Held) -> Sorted:
+    def _sort(self, readable: Decoded, role: str, held: Held) -> Sorted:
         if held.stands:
             return sort_lines(self.registry, readable.lines, role=role, skip=held.skip, again=held.again)
         lines = [each for each in readable.lines if not falls(each)]

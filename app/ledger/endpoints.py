@@ -19,7 +19,7 @@ from app.access.permissions import Permission, allow, clock, database, node_kind
 from app.clock import KINSHASA, stamp
 from app.ledger import cases, enrolment, revoking, supervision
 from app.ledger.desk import Desk
-from app.ledger.exchange import Config, Now, Store, TheDoor, the_door
+from app.ledger.exchange import Config, Now, Store, TheDoor
 from app.ledger.resolution import Decision, resolve
 from app.ledger.schemas import (
     AreasIn,
@@ -86,7 +86,7 @@ class Tray:
         """The transaction and the officer's desk; committed before anything is answered."""
         request = self.request
         route = f"{request.method} {request.scope['route'].path_format}"
-        desk = Desk(the_door(request), self.officer, node_kind(request), clock(request).now(), route)
+        desk = Desk(request.app.state.door, self.officer, node_kind(request), clock(request).now(), route)
         with database(request).write() as connection:
             yield connection, desk
 

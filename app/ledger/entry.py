@@ -1,18 +1,43 @@
-"""What a batch being folded consists of: who signed it, and the entities it touches. Folds and stores nothing."""
+"""What a batch being folded consists of: its lines, who signed it, and the entities it touches. Folds nothing."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, Protocol
 
+from app.ledger.creating import Block
 from app.ledger.projection import Shape, Values
 from sync import merge
-from sync.protocol import Operation
+from sync.protocol import Header, Line, Operation, read_one
 
 Disposition = dict[str, Any]
 Entity = tuple[str, str]
+
+
+class Decoded(Protocol):
+    """A batch and its lines, however they come by."""
+
+    @property
+    def header(self) -> Header: ...
+
+    @property
+    def lines(self) -> Sequence[Line]: ...
+
+
+class Framed:
+    """A batch whose lines are read one by one when somebody asks for them: mostly nobody does."""
+
+    def __init__(self, header: Header, raws: Sequence[bytes]) -> None:
+        self.header = header
+        self.raws = raws
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """All lines."""
+        return [read_one(raw, n, header=self.header) for n, raw in enumerate(self.raws, self.header.from_)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +95,12 @@ class Entry:
 
 class Touched:
     """The entities of one batch by kind and id: `creations` become rows of exactly one operation, nothing being known
-    of them here; `changes` are all others."""
+    of them here; `changes` are all others. `blocks` are creations too, by kind, already made into rows."""
 
-    __slots__ = ("changes", "creations")
+    __slots__ = ("blocks", "changes", "creations")
 
     def __init__(self) -> None:
+        self.blocks: dict[str, Block] = {}
         self.creations: dict[str, dict[str, Entry]] = defaultdict(dict)
         self.changes: dict[str, dict[str, Entry]] = defaultdict(dict)
 
@@ -92,6 +118,13 @@ class Touched:
         """The entities of a kind this batch touches."""
         return {*self.creations.get(kind, ()), *self.changes.get(kind, ())}
 
+    def area_of(self, kind: str, identity: str) -> str | None:
+        """The area of an entity placed here, None when this batch does not touch it."""
+        if kind in self.blocks and (area := self.blocks[kind].areas.get(identity)) is not None:
+            return area
+        found = self.find(kind, identity)
+        return found.area if found is not None else None
+
     def find(self, kind: str, identity: str) -> Entry | None:
-        """The entry of an entity, None when this batch does not touch it."""
+        """The entry of an entity, None when this batch does not touch it or has it in a block."""
         return self.creations[kind].get(identity) or self.changes[kind].get(identity)

@@ -48,19 +48,19 @@ Now = Annotated[Clock, Depends(clock)]
 Config = Annotated[Settings, Depends(node_settings)]
 
 
-def the_door(request: Request) -> Door:
-    """The node's door (a FastAPI dependency)."""
+async def the_door(request: Request) -> Door:
+    """The node's door (a FastAPI dependency; async, so that no thread is asked for it)."""
     found: Door = request.app.state.door
     return found
 
 
-def turnstile(request: Request) -> Turnstile:
-    """The turnstile before the door (a FastAPI dependency)."""
+async def turnstile(request: Request) -> Turnstile:
+    """The turnstile before the door (a FastAPI dependency; async, so that no thread is asked for it)."""
     found: Turnstile = request.app.state.turnstile
     return found
 
 
-def reading(request: Request) -> Turnstile:
+async def reading(request: Request) -> Turnstile:
     """The turnstile before long answers (a FastAPI dependency)."""
     found: Turnstile = request.app.state.reading
     return found

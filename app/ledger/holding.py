@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from app.ledger.entry import Disposition, Entity
+from app.ledger.entry import Decoded, Disposition, Entity
 from app.ledger.keeping import Origin, note_forks
 from app.ledger.lines import StoredLine, lines_at
-from sync.protocol import Batch, Header, Line, dot
+from sync.protocol import Header, Line, dot
 
 
 class Held:
@@ -41,7 +41,7 @@ class Held:
 
 def compare(
     connection: sa.Connection,
-    readable: Batch,
+    readable: Decoded,
     *,
     origin: Origin,
     at: str,
@@ -50,9 +50,9 @@ def compare(
     """Operation numbers already held: the same line is a duplicate, another line under the same dot a fork, which
     is noted. `before`: held in batches stored before that number."""
     held, header = Held(), readable.header
-    numbers = [line.n for line in readable.lines if origin.holds(line.n)]
-    if not numbers:
+    if not origin.holds_any(header.from_, header.to):
         return held
+    numbers = [line.n for line in readable.lines if origin.holds(line.n)]
     stored = lines_at(connection, [(origin.local, n) for n in numbers], before=before)
     for line in readable.lines:
         held.compare(header, line, others=stored.get((origin.local, line.n), ()))

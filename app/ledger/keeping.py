@@ -73,8 +73,7 @@ def make_receipt(
 
 def held_batch(connection: sa.Connection, sha256: str) -> tuple[bool, Receipt | None]:
     """(is this batch held, its receipt): one this server wrote itself is held without a receipt."""
-    query = sa.select(batch.c.receipt, batch.c.receipt_signature).where(batch.c.sha256 == sha256)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_HELD, {"named": sha256}).one_or_none()
     if row is None:
         return False, None
     return True, Receipt(row.receipt, row.receipt_signature) if row.receipt else None
@@ -117,6 +116,10 @@ class Origin:
         """Whether a line of this number is here."""
         return n in self.ranges or n in self.brought
 
+    def holds_any(self, first: int, last: int) -> bool:
+        """Whether a line of any number from `first` to `last` is here."""
+        return self.ranges.has_any(first, last) or self.brought.has_any(first, last)
+
 
 def numbers_of(row: sa.Row[Any]) -> Ranges:
     """The operation numbers of an origin's row whose lines are here, in batches or brought."""
@@ -125,9 +128,7 @@ def numbers_of(row: sa.Row[Any]) -> Ranges:
 
 def origin_of(connection: sa.Connection, dev: str, ep: int, *, is_revoked: Callable[[], bool]) -> Origin:
     """The origin of (dev, ep), made at its first operation: only then `is_revoked()` is asked."""
-    columns = (origin.c.id, origin.c.ranges, origin.c.brought, origin.c.revoked)
-    query = sa.select(*columns).where(origin.c.dev == dev, origin.c.ep == ep)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_ORIGIN, {"of_dev": dev, "of_ep": ep}).one_or_none()
     if row is not None:
         brought = orjson.loads(row.brought or "[]")
         ranges = Ranges.from_list(orjson.loads(row.ranges))
@@ -146,7 +147,7 @@ def chain_of(connection: sa.Connection, local: int) -> dict[str, str | None]:
 def keep_ranges(connection: sa.Connection, local: int, ranges: Ranges) -> None:
     """Store which operation numbers of an origin are held."""
     text = orjson.dumps(ranges.to_list()).decode()
-    connection.execute(origin.update().where(origin.c.id == local).values(ranges=text))
+    connection.execute(_RANGES, {"at": local, "ranges": text})
 
 
 def keep_brought(connection: sa.Connection, place: Origin, numbers: Iterable[int]) -> None:
@@ -165,27 +166,27 @@ def keep_batch(
     local: int | None,
     at: str,
     receipt: Receipt | None,
+    content: bytes | None = None,
     stands: bool = True,
     remarked: Remarks = NOTHING_REMARKED,
 ) -> None:
     """Store the signed bytes with their receipt and note the contact; flags a device whose chain does not fit."""
     prev = header.prev if header and header.prev and _HASH.fullmatch(header.prev) else None
-    connection.execute(
-        batch.insert().values(
-            origin=local,
-            dev=envelope.sender.dev,
-            from_n=header.from_ if header else None,
-            to_n=header.to if header else None,
-            sha256=envelope.sha256,
-            prev=prev,
-            signature=envelope.signature,
-            content=compress(envelope.data),
-            received_at=at,
-            receipt=receipt.text if receipt else None,
-            receipt_signature=receipt.signature if receipt else None,
-            unfolded=None if stands else True,
-        )
-    )
+    row = {
+        "origin": local,
+        "dev": envelope.sender.dev,
+        "from_n": header.from_ if header else None,
+        "to_n": header.to if header else None,
+        "sha256": envelope.sha256,
+        "prev": prev,
+        "signature": envelope.signature,
+        "content": content or compress(envelope.data),
+        "received_at": at,
+        "receipt": receipt.text if receipt else None,
+        "receipt_signature": receipt.signature if receipt else None,
+        "unfolded": None if stands else True,
+    }
+    connection.execute(_KEEP, row)
     gap = header is not None and _breaks_chain(
         connection, header, local=local, prev=prev, sha256=envelope.sha256
     )
@@ -220,12 +221,7 @@ def _breaks_chain(
     connection: sa.Connection, header: Header, *, local: int | None, prev: str | None, sha256: str
 ) -> bool:
     """Whether the batch before names another hash than this one's `prev`, or the one after another `prev`."""
-    columns = (batch.c.from_n, batch.c.to_n, batch.c.sha256, batch.c.prev)
-    near = sa.select(*columns).where(batch.c.origin == local)
-    before = near.where(batch.c.from_n < header.from_).order_by(batch.c.from_n.desc()).limit(1)
-    after = near.where(batch.c.from_n == header.to + 1).limit(1)
-    both = sa.union_all(sa.select(before.subquery()), sa.select(after.subquery()))
-    for row in connection.execute(both):
+    for row in connection.execute(_NEIGHBOURS, {"of": local, "first": header.from_, "next": header.to + 1}):
         if row.to_n == header.from_ - 1 and row.sha256 != prev:
             return True
         if row.from_n == header.to + 1 and row.prev != sha256:
@@ -242,6 +238,19 @@ def note_forks(connection: sa.Connection, dots: Collection[str], *, dev: str, at
     return fresh
 
 
+# Made once: putting a statement together costs more than running it.
+_HELD = sa.select(batch.c.receipt, batch.c.receipt_signature).where(batch.c.sha256 == sa.bindparam("named"))
+_ORIGIN = sa.select(origin.c.id, origin.c.ranges, origin.c.brought, origin.c.revoked).where(
+    origin.c.dev == sa.bindparam("of_dev"), origin.c.ep == sa.bindparam("of_ep")
+)
+_RANGES = origin.update().where(origin.c.id == sa.bindparam("at"))
+_KEEP = batch.insert().inline()
+_NEAR = sa.select(batch.c.from_n, batch.c.to_n, batch.c.sha256, batch.c.prev).where(
+    batch.c.origin == sa.bindparam("of")
+)
+_BEFORE = _NEAR.where(batch.c.from_n < sa.bindparam("first")).order_by(batch.c.from_n.desc()).limit(1)
+_AFTER = _NEAR.where(batch.c.from_n == sa.bindparam("next")).limit(1)
+_NEIGHBOURS = sa.union_all(sa.select(_BEFORE.subquery()), sa.select(_AFTER.subquery()))
 _CONTACT = sa.text(
     "INSERT INTO device_contact (dev, last_contact, prev_gap, clock_offset, outside_areas, other_author) "
     "VALUES (:dev, :at, :gap, :ahead, :outside, :other) "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -45,8 +45,8 @@ class Placing:
         elsewhere = self._areas_elsewhere(following, touched)
         for entry in following:
             target = self._leader(entry)
-            leader = touched.find(*target)
-            entry.area = leader.area if leader else elsewhere.get(target, entry.area)
+            entry.area = touched.area_of(*target) or elsewhere.get(target, entry.area)
+        self._settle_blocks(touched)
         self._lie_together(merged, touched)
         self._bring_followers(touched)
 
@@ -57,6 +57,19 @@ class Placing:
             shown = touched.find(entry.shape.kind, entry.merged_into or "")
             if shown is not None:
                 entry.area = shown.area
+
+    def _settle_blocks(self, touched: Touched) -> None:
+        """Place the new entities whose area is that of somebody outside their block."""
+        for block in touched.blocks.values():
+            if not block.following:
+                continue
+            kind = block.shape.projection.followed or ""
+            found = {each: touched.area_of(kind, each) for each in block.following}
+            absent = [each for each, area in found.items() if area is None]
+            elsewhere = self._stored_areas(kind, absent)
+            areas = {each: area or elsewhere.get(each) for each, area in found.items()}
+            fallback = self.areas.fallback(self.author.commune)
+            block.settle(areas, fallback=fallback, registry=self.registry)
 
     def _homes(self, touched: Touched) -> dict[Entity, str | None]:
         """The commune that keeps an entity without a place of its own, where several devices wrote it: that of the
@@ -83,15 +96,20 @@ class Placing:
         wanted: dict[str, set[str]] = defaultdict(set)
         for entry in following:
             kind, identity = self._leader(entry)
-            if touched.find(kind, identity) is None:
+            if touched.area_of(kind, identity) is None:
                 wanted[kind].add(identity)
-        found: dict[Entity, str] = {}
-        for kind, ids in wanted.items():
-            table = self.registry.shapes[kind].table
-            query = sa.select(table.c.id, table.c.area).where(table.c.id.in_(ids))
-            for identity, area in self.connection.execute(query):
-                found[kind, identity] = self.areas.code(area)
-        return found
+        return {
+            (kind, identity): area
+            for kind, ids in wanted.items()
+            for identity, area in self._stored_areas(kind, ids).items()
+        }
+
+    def _stored_areas(self, kind: str, ids: Collection[str]) -> dict[str, str]:
+        if not ids:
+            return {}
+        table = self.registry.shapes[kind].table
+        query = sa.select(table.c.id, table.c.area).where(table.c.id.in_(ids))
+        return {identity: self.areas.code(area) for identity, area in self.connection.execute(query)}
 
     def _bring_followers(self, touched: Touched) -> None:
         """Members of a household that came late or moved take its area with it.
@@ -101,8 +119,11 @@ class Placing:
         for kind in self.registry.leaders:
             for shape in self.registry.followers(kind):
                 leaders = {e.id: e.area for e in touched.changes[kind].values() if not e.gone}
-                if touched.creations[kind] and self._someone_waits(shape):
-                    leaders.update((e.id, e.area) for e in touched.creations[kind].values())
+                fresh = {e.id: e.area for e in touched.creations[kind].values()}
+                if kind in touched.blocks:
+                    fresh |= touched.blocks[kind].areas
+                if fresh and self._someone_waits(shape):
+                    leaders |= fresh
                 if not leaders:
                     continue
                 column = shape.table.c[shape.projection.follows or ""]

@@ -43,9 +43,9 @@ class Projection:
 
     `area(values, commune of the writer's grant)` gives the area code or None (the fallback of that commune then); with
     `follows` the area is that of the entity named by this field, of kind `followed`. `derived` names columns computed
-    from the values, `together` (columns, function) several computed at once. `yielding` names a unique derived column
-    that a later row gives up (NULL; both rows are listed) when an earlier one holds the same value. Columns of a
-    `final` kind stay as first written.
+    from the values, `together` (columns, fields, function) several computed at once from the values of these fields.
+    `yielding` names a unique derived column that a later row gives up (NULL; both rows are listed) when an earlier one
+    holds the same value. Columns of a `final` kind stay as first written.
     """
 
     kind: str
@@ -54,7 +54,7 @@ class Projection:
     follows: str | None = None
     followed: str | None = None
     derived: Mapping[str, Callable[[Values], Any]] = field(default_factory=dict)
-    together: tuple[tuple[str, ...], Callable[[Values], tuple[Any, ...]]] = ((), lambda values: ())
+    together: tuple[tuple[str, ...], tuple[str, ...], Callable[..., tuple[Any, ...]]] = ((), (), lambda: ())
     yielding: str | None = None
     final: bool = False
 
@@ -112,7 +112,8 @@ class Shape:
         for _, compute in self.derived:
             row.append(compute(clean))
         kept = (orjson.dumps(extra).decode(), self._name_doubtful(extra)) if extra else (None, None)
-        return (*row, *self._together[1](clean), *kept)
+        _, inputs, compute = self._together
+        return (*row, *compute(*map(clean.get, inputs)), *kept)
 
     def _name_doubtful(self, extra: Values) -> str | None:
         names = sorted(name for name in extra if name in self._checks)
@@ -121,6 +122,11 @@ class Shape:
     def row(self, identity: str, clean: Values, *, extra: Values, system: tuple[Any, ...]) -> tuple[Any, ...]:
         """The tuple for the table in the order of `order`; `system` = origin, n, area, seq, rev, registers."""
         return self.head(identity, clean, extra=extra) + system
+
+    @property
+    def json_fields(self) -> tuple[str, ...]:
+        """The fields kept as JSON text."""
+        return tuple(self.fields[at - 1] for at in self._json)
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -137,7 +143,7 @@ class Shape:
     def clean_values(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The values of a stored row that have the right type and list: what may be counted."""
         values = {f: row[f] for f in self.fields if row[f] is not None}
-        for name in (self.fields[at - 1] for at in self._json):
+        for name in self.json_fields:
             if name in values:
                 values[name] = orjson.loads(values[name])
         return values
@@ -149,12 +155,16 @@ class Shape:
 
 @dataclass(frozen=True)
 class Registry:
-    """All kinds the server keeps in tables, what they count for, and the rollup tables the cells go to."""
+    """All kinds the server keeps in tables, what they count for, and the rollup tables the cells go to.
+
+    `counted`: of a kind, the fields that counting looks at and how many letters of each (None = all of it).
+    """
 
     shapes: dict[str, Shape]
     cells: Cell
     rollups: Mapping[str, sa.Table]
     codes: Mapping[str, frozenset[str]]
+    counted: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
 
     def shape(self, kind: str) -> Shape:
         """The shape of a kind; an unknown kind has no table of its own and lives in `other`."""

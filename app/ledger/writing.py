@@ -40,15 +40,29 @@ class Writing:
     def write(self, touched: Touched, *, probe: bool) -> None:
         """Write all rows. Without `probe` creations are inserted unseen: sa.exc.IntegrityError on a key taken."""
         areas = {entry.area for entry in touched}
+        areas |= {area for block in touched.blocks.values() for area in (*block.placed, *block.texts)}
         areas |= {self.areas.code(e.before["area"]) for e in touched.changed() if e.before is not None}
         numbers = self.areas.advance(self.connection, areas)
         self._read_revs(touched, probe=probe)
+        self._insert_blocks(touched, numbers)
         self._insert_creations(touched, numbers, probe=probe)
         self._write_changes(touched, numbers)
         if self._departures:
             self.connection.execute(departure.insert(), self._departures)
         for name, cells in self._cells.items():
             bulk.add_cells(self.connection, self.registry.rollups[name], cells)
+
+    def _insert_blocks(self, touched: Touched, numbers: Numbers) -> None:
+        for block in touched.blocks.values():
+            table, columns, origin = block.shape.table, block.columns, self.author.origin
+            for area, heads in block.placed.items():
+                tail = (origin, *numbers[area], 1, None)
+                bulk.insert_alike(self.connection, table, columns=columns, heads=heads, tail=tail)
+            for area, (_, text) in block.texts.items():
+                tail = (origin, *numbers[area], 1, None)
+                bulk.copy_alike(self.connection, table, columns=columns, text=text, tail=tail)
+            for name, cells in block.cells.items():
+                self._cells[name].update(cells)
 
     def _insert_creations(self, touched: Touched, numbers: Numbers, *, probe: bool) -> None:
         origin, cells_of = self.author.origin, self.registry.cells

@@ -18,6 +18,7 @@ from importlib.resources import files
 from zlib import crc32
 
 SLOTS = 6
+_EMPTY = (None,) * SLOTS
 SLOT_COLUMNS = tuple(f"name{place}" for place in range(1, SLOTS + 1))
 LONGEST_TOKEN = 40
 LONGEST_NAME = 400
@@ -83,19 +84,13 @@ def tokens(*elements: str | None) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-@lru_cache(maxsize=256)
 def slots(*elements: str | None) -> tuple[int | None, ...]:
     """The `SLOTS` integers of a person row (columns name1 … name6): numbers ascending, then None.
 
-    The small cache is for callers that fill one column after the other. Of a name of more than six keys the six
-    least numbers stand for it, on both sides of a search.
+    Of a name of more than six keys the six least numbers stand for it, on both sides of a search.
     """
-    found: set[int] = set()
-    for element in elements:
-        if element:
-            found.update(_numbers(element) if len(element) <= LONGEST_TOKEN else map(_number, _read(element)))
-    least = _least(found)
-    return least + (None,) * (SLOTS - len(least))
+    found = set().union(*map(_NUMBERS.__getitem__, elements))
+    return (*sorted(found), *_EMPTY)[:SLOTS]
 
 
 def numbers(q: str) -> tuple[int, ...]:
@@ -111,9 +106,19 @@ def _number(key: str) -> int:
     return crc32(key.encode()) - (1 << 31)
 
 
-@lru_cache(maxsize=CACHED)
-def _numbers(element: str) -> tuple[int, ...]:
-    return tuple(_number(key) for key in _read(element))
+class _Numbers(dict[str | None, tuple[int, ...]]):
+    """The numbers of an element's keys, of the last thousands that were asked for."""
+
+    def __missing__(self, element: str | None) -> tuple[int, ...]:
+        found = tuple(_number(key) for key in _read(element)) if element else ()
+        if len(self) >= CACHED:
+            self.clear()
+        if element is None or len(element) <= LONGEST_TOKEN:
+            self[element] = found
+        return found
+
+
+_NUMBERS = _Numbers()
 
 
 @lru_cache(maxsize=CACHED)

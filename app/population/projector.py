@@ -5,15 +5,9 @@ Knows neither the fold nor a request; the door applies it."""
 from __future__ import annotations
 
 from app.ledger.areas import address_area
-from app.ledger.projection import Projection, Values
+from app.ledger.projection import Projection
 from app.population import tables
 from app.population.names import SLOT_COLUMNS, slots
-
-
-def _slots(values: Values) -> tuple[int | None, ...]:
-    get = values.get
-    return slots(get("nom"), get("postnom"), get("prenom"))
-
 
 PROJECTIONS = [
     Projection("household", tables.household, area=address_area),
@@ -22,6 +16,6 @@ PROJECTIONS = [
         tables.person,
         follows="household",
         followed="household",
-        together=(SLOT_COLUMNS, _slots),
+        together=(SLOT_COLUMNS, ("nom", "postnom", "prenom"), slots),
     ),
 ]

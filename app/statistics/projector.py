@@ -20,6 +20,13 @@ NATIONAL = "CD"
 GONE = frozenset({"moved", "dead"})
 NATIONALITY_GROUPS = ("national", "foreign", "indeterminate", "unknown")
 
+# The fields the countings below look at, and how many letters of each (None = all): what may be counted together.
+COUNTED: Mapping[str, Mapping[str, int | None]] = {
+    "person": {"status": None, "birth_date": 4, "sex": None, "birth_act": None, "nationality": None},
+    "household": {},
+    "visit": {"outcome": None},
+}
+
 Count = tuple[str, tuple[Any, ...], int]
 Place = tuple[str, str]
 NOWHERE: Place = ("", "")

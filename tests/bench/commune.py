@@ -1,172 +1,120 @@
-"""P1 and P2: a whole commune accepted over HTTP with all duties on, against its bare rows in one durable commit."""
+"""P1 and P2: a whole commune accepted over HTTP with all duties on, against its bare rows in one durable commit.
+P4: how long the slowest batches take. P5: forty tablets at once. P15: what the server's memory grows by."""
 
 from __future__ import annotations
 
-import sqlite3
+import contextlib
+import statistics
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
-import httpx
-import psycopg
-
-from app.demo import census
-from tests import postgres
 from tests.bench import report
-from tests.bench.workload import SEED, Sealed, folder, headers, open_node, sealed_census, served
+from tests.bench.engines import Place, Rows, census_rows, load, make_tables, places
+from tests.bench.sending import Sent, send
+from tests.bench.workload import Sealed, open_node, sealed_census, served
 
 BATCH_HOUSEHOLDS = 100
 TABLETS = 4
-KINDS = {
-    "household": ("commune", "quartier", "avenue", "number", "card", "tenure", "head", "lat", "lon", "accuracy"),
-    "person": (
-        "household", "line", "relation", "relation_words", "nom", "postnom", "prenom", "sex", "birth_date",
-        "birth_precision", "birth_words", "birth_place", "nationality", "marital_status", "occupation", "phone",
-        "mother", "father", "mother_name", "father_name", "birth_act", "status",
-    ),
-    "visit": (
-        "campaign", "household", "commune", "quartier", "avenue", "number", "outcome", "started_at", "ended_at", "lat",
-        "lon", "accuracy", "note",
-    ),
-}  # fmt: skip
-INDEXES = {"household": ("quartier",), "person": ("household", "nom"), "visit": ("household",)}
+CROWD = 40
+GOALS = {
+    "PostgreSQL": ("P1 PostgreSQL, whole commune ÷ raw COPY", 5),
+    "SQLite": ("P2 SQLite, whole commune ÷ one bulk transaction", 4),
+}
 
 
-def rows(scale: float) -> dict[str, list[tuple[Any, ...]]]:
-    """The census as plain rows: id and one value per field."""
-    found: dict[str, list[tuple[Any, ...]]] = {kind: [] for kind in KINDS}
-    for plan in census.households(SEED, scale):
-        line = plan.line
-        entries = [("household", line["household"])] if "household" in line else []
-        entries += [("person", each) for each in line.get("persons", ())] + [("visit", line["visit"])]
-        for kind, entry in entries:
-            found[kind].append((entry["id"], *(entry["set"].get(name) for name in KINDS[kind])))
-    return found
-
-
-def tables(primary: str) -> Iterable[str]:
-    """CREATE statements of the bare tables: primary key and four indexes in all, ids of the engine's own type."""
-    for kind, fields in KINDS.items():
-        columns = ", ".join(f'"{name}" {_type(name, primary)}' for name in fields)
-        yield f"CREATE TABLE bare_{kind} (id {primary} PRIMARY KEY, {columns})"
-        for name in INDEXES[kind]:
-            yield (
-                f'CREATE INDEX ON bare_{kind} ("{name}")'
-                if primary == "uuid"
-                else (f'CREATE INDEX bare_{kind}_{name} ON bare_{kind} ("{name}")')
-            )
-
-
-def _type(name: str, primary: str) -> str:
-    if name in ("household", "head", "mother", "father"):
-        return primary
-    if name in ("lat", "lon", "line"):
-        return "bigint"
-    return "double precision" if name == "accuracy" else "text"
-
-
-def copy_limit(url: str, bare: dict[str, list[tuple[Any, ...]]]) -> float:
-    """Seconds of one PostgreSQL transaction that COPYs the rows into tables with keys and indexes."""
-    with psycopg.connect(url.replace("+psycopg", "")) as connection:
-        for kind in KINDS:
-            connection.execute(f"DROP TABLE IF EXISTS bare_{kind}".encode())
-        for statement in tables("uuid"):
-            connection.execute(statement.encode())
-        connection.commit()
+def limit(place: Place, bare: Rows) -> float:
+    """Seconds of one durable transaction that puts the rows into tables with keys and indexes."""
+    with contextlib.closing(place.connect()) as connection:
+        make_tables(place, connection)
         begun = time.perf_counter()
-        for kind, fields in KINDS.items():
-            names = ", ".join(f'"{name}"' for name in ("id", *fields))
-            with connection.cursor().copy(f"COPY bare_{kind} ({names}) FROM STDIN".encode()) as copy:
-                for row in bare[kind]:
-                    copy.write_row(row)
-        connection.commit()
+        load(place, connection, bare)
         return time.perf_counter() - begun
 
 
-def sqlite_limit(path: Path, bare: dict[str, list[tuple[Any, ...]]]) -> float:
-    """Seconds of one SQLite transaction (WAL, FULL) that inserts the rows into tables with keys and indexes."""
-    path.unlink(missing_ok=True)
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    for statement in tables("text"):
-        connection.execute(statement)
-    begun = time.perf_counter()
-    connection.execute("BEGIN IMMEDIATE")
-    for kind, fields in KINDS.items():
-        marks = ", ".join("?" * (len(fields) + 1))
-        connection.executemany(f"INSERT INTO bare_{kind} VALUES ({marks})", bare[kind])
-    connection.execute("COMMIT")
-    seconds = time.perf_counter() - begun
-    connection.close()
-    return seconds
-
-
-def push_all(url: str, batches: list[Sealed]) -> float:
-    """Seconds until every batch has its receipt; a few tablets send at the same time, each over one connection."""
-    with ThreadPoolExecutor(TABLETS) as pool:
-        begun = time.perf_counter()
-        list(pool.map(lambda part: _push(url, part), [batches[start::TABLETS] for start in range(TABLETS)]))
-        return time.perf_counter() - begun
-
-
-def _push(url: str, batches: list[Sealed]) -> None:
-    with httpx.Client(base_url=url, timeout=120, trust_env=False) as client:
-        for batch in batches:
-            answer = client.post("/sync/v1/batches", content=batch.body, headers=headers(batch))
-            if answer.status_code != 200 or answer.json()["dispositions"]:
-                raise RuntimeError(f"push refused: {answer.status_code} {answer.text[:300]}")
+def _sealed(place: Place, scale: float) -> list[Sealed]:
+    node = open_node(place.home / "node", place.url)
+    batches = sealed_census(node, households=BATCH_HOUSEHOLDS, scale=scale)
+    node.database.close()
+    return batches
 
 
 def measure(scale: float, rounds: int) -> None:
     """Print P1 (PostgreSQL) and P2 (SQLite)."""
-    bare = rows(scale)
-    server = postgres.start(postgres.packaged())
-    try:
-        postgresql = Engine(
-            "P1 PostgreSQL, whole commune ÷ raw COPY",
-            lambda: server.url(server.create()),
-            lambda url, _home: copy_limit(url, bare),
-            5,
+    bare = census_rows(scale)
+    ours: dict[str, list[float]] = defaultdict(list)
+    limits: dict[str, list[float]] = defaultdict(list)
+    with places(rounds) as found:
+        for place in found:
+            batches = _sealed(place, scale)
+            limits[place.engine].append(limit(place, bare))
+            with served(place.home / "node", place.url) as server:
+                ours[place.engine].append(send(server.url, batches, tablets=TABLETS).seconds)
+            persons = len(bare["person"])
+            report.told(
+                f"  {place.engine}: {persons / ours[place.engine][-1]:,.0f} persons/s, "
+                f"limit {persons / limits[place.engine][-1]:,.0f} persons/s"
+            )
+    for engine, (name, goal) in GOALS.items():
+        report.ratios(name, ours[engine], limits[engine], goal=goal)
+
+
+def measure_crowd(scale: float, rounds: int) -> None:
+    """Print P4 and P5: each batch by one tablet, then the same number of batches by forty at once."""
+    alone: dict[str, list[Sent]] = defaultdict(list)
+    crowd: dict[str, list[Sent]] = defaultdict(list)
+    lost: dict[str, int] = defaultdict(int)
+    with places(rounds * 2) as found:
+        for number, place in enumerate(found):
+            batches = _sealed(place, scale)
+            seen = (alone, crowd)[number % 2]
+            with served(place.home / "node", place.url) as server:
+                seen[place.engine].append(send(server.url, batches, tablets=(1, CROWD)[number % 2]))
+            lost[place.engine] += sum(each.persons for each in batches) - _persons(place)
+    for engine, sent in alone.items():
+        slow, middle = [each.percentile(0.99) for each in sent], [each.median for each in sent]
+        report.ratios(f"P4 {engine}, p99 ÷ p50 of a batch of 100 households", slow, middle, goal=4)
+        at_once = crowd[engine]
+        report.ratios(
+            f"P5 {engine}, throughput of 40 tablets at once ÷ one tablet's",
+            [each.seconds for each in sent],
+            [each.seconds for each in at_once],
+            goal=1,
+            least=True,
         )
-        _compare(postgresql, scale, rounds=rounds)
-    finally:
-        server.close()
-    sqlite = Engine(
-        "P2 SQLite, whole commune ÷ one bulk transaction",
-        str,
-        lambda _url, home: sqlite_limit(home / "bare.db", bare),
-        4,
-    )
-    _compare(sqlite, scale, rounds=rounds)
-
-
-@dataclass(frozen=True)
-class Engine:
-    """One engine's measure: a new database's address, the limit in seconds, the goal as a ratio."""
-
-    name: str
-    database: Callable[[], str]
-    limit: Callable[[str, Path], float]
-    goal: float
-
-
-def _compare(engine: Engine, scale: float, *, rounds: int) -> None:
-    ours, limits = [], []
-    for number in range(rounds):
-        with folder() as home:
-            url = engine.database()
-            node = open_node(home / "node", url)
-            batches = sealed_census(node, households=BATCH_HOUSEHOLDS, scale=scale)
-            node.database.close()
-            limits.append(engine.limit(url, home))
-            with served(home / "node", url) as server:
-                ours.append(push_all(server.url, batches))
-        persons = sum(batch.persons for batch in batches)
         report.told(
-            f"  round {number + 1}: {persons / ours[-1]:,.0f} persons/s, limit {persons / limits[-1]:,.0f} persons/s"
+            f"  postponed {sum(each.postponed for each in at_once)}, errors {sum(each.errors for each in at_once)}, "
+            f"persons lost {lost[engine]}"
         )
-    report.ratios(engine.name, ours, limits, goal=engine.goal)
+
+
+def _persons(place: Place) -> int:
+    with contextlib.closing(place.node_database()) as connection:
+        return int(connection.execute("SELECT count(*) FROM person").fetchone()[0])
+
+
+def measure_memory(scale: float, rounds: int) -> None:
+    """Print P15: the greatest memory of the server's processes under push against the same server idle."""
+    idle: dict[str, list[float]] = defaultdict(list)
+    busy: dict[str, list[float]] = defaultdict(list)
+    with places(rounds) as found:
+        for place in found:
+            batches = _sealed(place, scale)
+            with served(place.home / "node", place.url) as server:
+                pid = server.process.pid if server.process is not None else 0
+                idle[place.engine].append(_mebibytes(pid, "VmRSS"))
+                send(server.url, batches, tablets=CROWD)
+                busy[place.engine].append(_mebibytes(pid, "VmHWM"))
+    for engine in idle:
+        name = f"P15 {engine}, memory under push ÷ idle"
+        report.ratios(name, busy[engine], idle[engine], goal=2, unit="MiB")
+        most = statistics.median(busy[engine])
+        report.told(f"  {most:.0f} MiB (goal ≤ 200: {'reached' if most <= 200 else 'NOT reached'})")
+
+
+def _mebibytes(pid: int, what: str) -> float:
+    """Of a process and its children (Linux)."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    own = next(int(line.split()[1]) for line in status if line.startswith(what + ":")) / 1024
+    return own + sum(_mebibytes(int(child), what) for child in children)

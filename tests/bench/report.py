@@ -15,14 +15,25 @@ def machine() -> str:
 
 
 def ratios(
-    name: str, ours: Sequence[float], limits: Sequence[float], *, goal: float, unit: str = "s"
+    name: str,
+    ours: Sequence[float],
+    limits: Sequence[float],
+    *,
+    goal: float,
+    unit: str = "s",
+    least: bool = False,
 ) -> float:
-    """Print the median of ours, of the limit and of their quotient round by round; gives the median quotient."""
+    """Print the median of ours, of the limit and of their quotient round by round; gives the median quotient.
+
+    `least`: the goal is the least the quotient should be.
+    """
     quotients = [a / b for a, b in zip(ours, limits, strict=True)]
     median = statistics.median(quotients)
+    sign, reached = ("≥", median >= goal) if least else ("≤", median <= goal)
     told(
-        f"{name}: {median:.2f} × its limit (min {min(quotients):.2f}, max {max(quotients):.2f}; goal ≤ {goal:g} ×: "
-        f"{'reached' if median <= goal else 'NOT reached'}); ours {statistics.median(ours):.4g} {unit}, "
+        f"{name}: {median:.2f} × its limit (min {min(quotients):.2f}, max {max(quotients):.2f}; "
+        f"goal {sign} {goal:g} ×: "
+        f"{'reached' if reached else 'NOT reached'}); ours {statistics.median(ours):.4g} {unit}, "
         f"limit {statistics.median(limits):.4g} {unit}, {len(ours)} rounds"
     )
     return median

@@ -51,12 +51,13 @@ def operations_of(line: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def open_node(home: Path, url: str) -> TestNode:
-    """A node of kind both (it certifies itself) in `home` on an empty database."""
+def open_node(home: Path, url: str, *, kind: str = "both") -> TestNode:
+    """A node (of kind both it certifies itself) in `home` on an empty database; `url` empty = SQLite."""
     home.mkdir(parents=True, exist_ok=True)
     database = Database(url or f"sqlite:///{home / 'mboka.db'}")
     migrations.upgrade(database)
-    make_node_rows(database, home, kind="both", commune=census.COMMUNE, demo=True, clock=Clock())
+    commune = None if kind == "province" else census.COMMUNE
+    make_node_rows(database, home, kind=kind, commune=commune, demo=True, clock=Clock())
     save(home, {"database_url": url})
     node = Node.open(load(home), database=database)
     application = create_app(node)

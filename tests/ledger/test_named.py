@@ -196,7 +196,7 @@ def test_a_commune_restored_from_a_backup_of_three_days_ago_ends_as_its_province
     commune.push(tablet, *family)
     two.exchange()
     backup = two.backup(commune)
-    unsent = []
+    unsent: list[Any] = []
     for day in range(3):
         two.clock.forward(timedelta(days=1))
         edit = {"kind": "person", "id": family[1]["id"], "set": {"phone": f"+24381000000{day}"}}
