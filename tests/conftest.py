@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import migrations
@@ -19,6 +20,11 @@ from app.database import Database
 from tests import postgres
 
 FULL = os.environ.get("MBOKA_TEST_FULL") == "1"
+# How fast a machine is proves nothing: no property fails on a slow one.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 # What the person who runs the tests has set for a node of their own is no part of a test.
 for variable in [name for name in os.environ if name.startswith("MBOKA_") and name != "MBOKA_TEST_FULL"]:
     del os.environ[variable]
