@@ -173,7 +173,9 @@ def failing_writes(world: World, count: int) -> None:
         for agent in world.agents[:2]:
             agent.enter(world.next_line())
             agent.push_once()
-        world.expect(world.answer_to_a_batch(), 500, 503, 507, when="with failing writes")
+        # PostgreSQL may have begun its processes anew by then, without the limit.
+        healed = (200,) if world.postgres is not None else ()
+        world.expect(world.answer_to_a_batch(), 500, 503, 507, *healed, when="with failing writes")
         _limit(found, "unlimited")
         world.settle()
 
