@@ -58,9 +58,9 @@ def test_what_a_revoked_tablet_wrote_later_is_set_aside_everywhere_and_comes_bac
     is_told_to_stop(tablet)
     set_aside(tablet, batches[2])
     assert shown(world, people) == [True, False, False]
-    lines = world.read(world.commune, "bourgmestre", path=f"/v1/quarantine?reason=revoked&dev={tablet.dev}")
-    assert len(lines["items"]) == 4
     world.relay()
+    lines = world.read(world.province, "division", path=f"/v1/quarantine?reason=revoked&dev={tablet.dev}")
+    assert len(lines["items"]) == 4
     path = f"/v1/persons/{people[1][1]}"
     assert world.ask(world.province, "division", path=path).status_code == 404
     assert world.read(world.province, "division", path=f"/v1/persons/{people[0][1]}")["nom"] == "Mbuyi"

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -115,6 +114,34 @@ NAMED: dict[str, tuple[str, ...]] = {
         "faults/test_faults.py::test_a_power_cut_on_weak_settings_loses_what_was_acknowledged",
     ),
 }
+JOURNEYS: dict[str, tuple[str, ...]] = {
+    "fork": (
+        "journeys/test_tablet_journey.py::test_two_lines_of_one_dot_stay_visible_whichever_comes_first",
+        "journeys/test_tablet_journey.py::test_a_fork_that_reaches_the_province_by_another_road_is_seen_there",
+    ),
+    "poison": (
+        "journeys/test_refused_and_strange.py::test_one_poison_line_of_each_kind_in_a_full_batch_harms_no_neighbour",
+    ),
+    "out of order": (
+        "journeys/test_tablet_journey.py::test_an_edit_that_arrives_before_its_person_waits_for_nothing",
+    ),
+    "concurrent edit": (
+        "journeys/test_tablet_journey.py::test_two_agents_who_did_not_see_each_other_both_stay_readable",
+    ),
+    "resolution": (
+        "journeys/test_acts_journey.py::"
+        "test_a_clerk_settles_a_name_at_the_desk_and_the_tablets_and_the_province_show_it",
+        "journeys/test_acts_journey.py::test_a_clerk_settles_a_name_on_his_tablet_and_an_agent_cannot",
+    ),
+    "merge cycle": (
+        "journeys/test_acts_journey.py::test_two_clerks_who_merge_in_a_circle_are_listed_until_one_takes_it_back",
+    ),
+    "revocation": (
+        "journeys/test_revocation_journey.py::"
+        "test_what_a_revoked_tablet_wrote_later_is_set_aside_everywhere_and_comes_back_when_released",
+    ),
+}
+"""What a client written from the protocol page alone lives through with real servers → the journeys."""
 FAULTS = {
     "40 % loss": "40 % loss",
     "3 s round trip": "answer too late",
@@ -132,9 +159,9 @@ def functions(path: str) -> set[str]:
     return {node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
 
 
-@pytest.mark.parametrize("sentence", NAMED)
+@pytest.mark.parametrize("sentence", NAMED | JOURNEYS)
 def test_every_named_test_of_the_protocol_is_where_the_table_says(sentence: str) -> None:
-    for place in NAMED[sentence]:
+    for place in (NAMED | JOURNEYS)[sentence]:
         path, _, name = place.partition("::")
         assert name in functions(path), place
 
@@ -197,7 +224,7 @@ def test_a_commune_restored_from_a_backup_of_three_days_ago_ends_as_its_province
     commune.push(tablet, *family)
     two.exchange()
     backup = two.backup(commune)
-    unsent: list[Any] = []
+    unsent = list[tuple[bytes, str]]()
     for day in range(3):
         two.clock.forward(timedelta(days=1))
         edit = {"kind": "person", "id": family[1]["id"], "set": {"phone": f"+24381000000{day}"}}
