@@ -201,7 +201,7 @@ def _join(commune: TestNode, province: TestNode, client: httpx.Client) -> None:
             connection,
             province.door,
             agent=officer,
-            role="node",
+            role="admin",
             areas=[census.COMMUNE],
             at=province.node.clock.now(),
             minutes=15,
