@@ -145,7 +145,9 @@ class Machine(RuleBasedStateMachine):
         blind: bool = False,
     ) -> None:
         par = {} if blind else {r: self.world.seen(name, kind, identity, r) for r in compound(kind, values)}
-        operation = {"kind": kind, "id": identity, "set": values}
+        operation: dict[str, Any] = {"kind": kind, "id": identity, "set": values}
+        if name.startswith("b"):
+            operation["act"] = "resolve"
         if par := {register: dots for register, dots in par.items() if dots}:
             operation["par"] = par
         self.save(name, operation, at)
@@ -247,6 +249,24 @@ class Machine(RuleBasedStateMachine):
     def turn_a_clock(self, name: str, hours: int) -> None:
         """A server's clock jumps."""
         self.world.forward(name, hours=hours)
+
+    @rule(which=WHICH, batch=WHICH, to=st.sampled_from(sorted(URLS)))
+    def repeat_a_batch(self, which: int, batch: int, to: str) -> None:
+        """A batch arrives once more, late, early or somewhere else."""
+        self.world.repeat(self.tablet(which), which=batch, to=to)
+
+    @rule(which=WHICH, areas=st.sampled_from([["1017010"], ["1017021"], [COMMUNES[0]]]))
+    def change_areas(self, which: int, areas: list[str]) -> None:
+        """A tablet of the first commune is to read other quartiers."""
+        name = self.tablet(which)
+        if self.world.home_of(name) == COMMUNES[0]:
+            self.world.change_areas(name, areas)
+
+    @precondition(lambda self: not self.world.revoked)
+    @rule(which=WHICH, batch=WHICH)
+    def revoke_a_tablet(self, which: int, batch: int) -> None:
+        """Stolen: what it signed after some batch does not stand."""
+        self.world.revoke(self.tablet(which), which=batch)
 
     # -- judgement -----------------------------------------------------------------------------------------------------
 

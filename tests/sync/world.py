@@ -3,6 +3,7 @@ network, and a ledger of all that was entered, which no fault reaches. Real data
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import sqlite3
 from collections import defaultdict
@@ -22,6 +23,8 @@ from app.errors import Problem
 from app.ledger.enrolment import invite
 from app.ledger.node import keep_marks
 from app.ledger.relay import exchange, join
+from app.ledger.revoking import NOTHING, change_areas, revoke
+from app.ledger.tables import batch
 from app.main import Node, create_app
 from app.settings import Settings
 from sync.answers import SyncError
@@ -271,6 +274,40 @@ class World:
         made = f"{name}'{len(self.tablets)}"
         self._copy_tablet(_tablet_folder(self.home, name), made)
         return made
+
+    def revoke(self, name: str, *, which: int) -> None:
+        """Its home revokes a tablet (and its clones), up to one of the batches it took, or altogether."""
+        node, dev = self.nodes[self.home_of(name)], self.tablets[name].dev
+        with node.database.write() as connection:
+            query = sa.select(batch.c.sha256).where(batch.c.dev == dev, batch.c.origin.is_not(None))
+            known = [*connection.execute(query.order_by(batch.c.id)).scalars(), NOTHING]
+            revoke(connection, node.door, dev, after=known[which % len(known)], reason="volée", by="admin")
+        self.revoked.add(dev)
+
+    def change_areas(self, name: str, areas: list[str]) -> None:
+        """Its home gives a tablet other areas; it hears of it at its next session."""
+        node = self.nodes[self.home_of(name)]
+        with node.database.write() as connection:
+            change_areas(
+                connection,
+                node.door,
+                self.tablets[name].dev,
+                areas=areas,
+                by="admin",
+                at=node.node.clock.now(),
+                grant_days=365,
+            )
+
+    def repeat(self, name: str, *, which: int, to: str) -> None:
+        """Some batch a tablet has sealed arrives at a server, whether or not it was there before."""
+        tablet = self.tablets[name]
+        sealed = [each for each in tablet.store.batches() if each.kept]
+        if sealed:
+            held = sealed[which % len(sealed)]
+            data = gzip.decompress(tablet.store.content(held.sha256))
+            self._try(
+                lambda: self.nodes[to].door.accept(data, held.signature, grant=tablet.store.facts()["grant"])
+            )
 
     def home_of(self, name: str) -> str:
         """The commune a tablet (or the one it was copied from) belongs to."""
