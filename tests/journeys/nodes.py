@@ -128,7 +128,7 @@ class World:
     closing: ExitStack
     connections: dict[str, httpx.Client] = field(default_factory=dict)
     logins: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
-    kept: dict[str, Tablet] = field(default_factory=dict)
+    kept: dict[tuple[str, str], Tablet] = field(default_factory=dict)
 
     def connect(self, url: str) -> httpx.Client:
         """The one connection to a server, closed with the world."""
@@ -147,12 +147,12 @@ class World:
         tablet.login()
         return tablet
 
-    def witness(self, area: str = ITIMBIRI) -> Tablet:
-        """The same second tablet of an area each time, with everything pulled: what another agent sees."""
-        if area not in self.kept:
-            self.kept[area] = self.tablet(area)
-        self.kept[area].pull()
-        return self.kept[area]
+    def witness(self, area: str = ITIMBIRI, *, officer: str = "agent1") -> Tablet:
+        """The same second tablet of an area and officer each time, with everything pulled: what another one sees."""
+        if (area, officer) not in self.kept:
+            self.kept[area, officer] = self.tablet(area, officer=officer)
+        self.kept[area, officer].pull()
+        return self.kept[area, officer]
 
     def relay(self) -> None:
         """One exchange between the commune and the province."""

@@ -76,7 +76,7 @@ def test_what_a_revoked_tablet_wrote_later_is_set_aside_everywhere_and_comes_bac
 def test_what_others_wrote_about_the_same_person_stands_without_the_revoked_tablets_words(
     world: World,
 ) -> None:
-    honest, thief = world.tablet(), world.tablet()
+    honest, thief = world.witness(), world.tablet()
     person = known_family(honest)
     thief.pull()
     thief.create("household", household_fields())
