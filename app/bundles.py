@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from app.ledger import carrying
+from app.ledger.node import at_work
 from app.ledger.standing import status
 from app.opening import Data, leave, opened, out
 from app.progress import Progress
@@ -39,7 +40,7 @@ def import_command(
     answer: Annotated[Path | None, typer.Option(help="Écrire ici les reçus, pour celui qui porte.")] = None,
 ) -> None:
     """Prendre un fichier de lots (d'une tablette, d'une commune) ou de reçus (de la province)."""
-    with opened(data) as node, _told():
+    with opened(data) as node, at_work(node.database, data), _told():
         whole = carrying.Taken()
         for each in files_of(file):
             with Progress(f"Lecture de {each.name}", None, unit="enregistrements") as progress:
