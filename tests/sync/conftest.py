@@ -11,9 +11,11 @@ import pytest
 from app.database import Database
 from sync.client import Tablet
 from tests.conftest import Engines, TestClock
+from tests.lasting import ENGINES
 from tests.nodes import TestNode, make_node
 from tests.sync.devices import enrol
 from tests.sync.network import HOME, Network
+from tests.sync.world import Template, build_template
 
 
 @pytest.fixture
@@ -35,3 +37,13 @@ def network(home: TestNode) -> Network:
 def tablet(home: TestNode, network: Network, tmp_path: Path) -> Tablet:
     """A tablet enrolled at that node."""
     return enrol(home, network, tmp_path / "tablet")
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def template(
+    request: pytest.FixtureRequest, engines: Engines, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Template]:
+    """The province of each engine at rest, set up once: a World is a copy of it."""
+    made = build_template(engines, request.param, tmp_path_factory.mktemp("province"))
+    yield made
+    made.bases.drop_since(0)

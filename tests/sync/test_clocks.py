@@ -4,31 +4,16 @@ figures and cases; only what a device says about the time differs."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.conftest import Engines
-from tests.lasting import ENGINES
 from tests.ledger import state
 from tests.sync.scenario import Clock, play
-from tests.sync.world import START, Template, World, build_template
+from tests.sync.world import START, Template, World
 
 WRITE_AT, WRITE_LINE = 4, 7
 """Where a write's testimony stands in its storage form: the device's time, and the hash of the line that holds it."""
-
-
-@pytest.fixture(scope="module", params=ENGINES)
-def template(
-    request: pytest.FixtureRequest, engines: Engines, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Template]:
-    """The province of this engine at rest."""
-    made = build_template(engines, request.param, tmp_path_factory.mktemp("clocks"))
-    yield made
-    made.bases.drop_since(0)
 
 
 class Shifted(World):

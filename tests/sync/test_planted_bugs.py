@@ -16,23 +16,12 @@ from app.ledger.feed import Feed
 from app.ledger.tables import batch, quarantine
 from app.ledger.writing import Writing
 from sync import merge
-from tests.conftest import Engines
 from tests.sync import invariants
 from tests.sync.invariants import Check, wrong
 from tests.sync.scenario import play
-from tests.sync.world import KINTAMBO, PROVINCE, Template, World, build_template
+from tests.sync.world import KINTAMBO, PROVINCE, Template, World
 
 Plant = Callable[[pytest.MonkeyPatch], None]
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def template(
-    request: pytest.FixtureRequest, engines: Engines, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Template]:
-    """The province of each engine, set up once."""
-    made = build_template(engines, request.param, tmp_path_factory.mktemp("province"))
-    yield made
-    made.bases.drop_since(0)
 
 
 @pytest.fixture

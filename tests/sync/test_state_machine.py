@@ -6,11 +6,9 @@ from __future__ import annotations
 import os
 import tempfile
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -22,10 +20,10 @@ from hypothesis.stateful import (
 )
 
 from sync.catalogue import CATALOGUE, register_of
-from tests.conftest import FULL, Engines
+from tests.conftest import FULL
 from tests.sync import network
 from tests.sync.invariants import wrong
-from tests.sync.world import COMMUNES, PROVINCE, TABLETS, URLS, Template, World, build_template
+from tests.sync.world import COMMUNES, PROVINCE, TABLETS, URLS, Template, World
 
 SHRINK = os.environ.get("SHRINK") == "1"
 EXAMPLES, STEPS = (150, 60) if FULL else (12, 25)
@@ -281,16 +279,6 @@ class Machine(RuleBasedStateMachine):
         finally:
             self.world.close()
             self.folder.cleanup()
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def template(
-    request: pytest.FixtureRequest, engines: Engines, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Template]:
-    """The province of each engine, set up once."""
-    made = build_template(engines, request.param, tmp_path_factory.mktemp("province"))
-    yield made
-    made.bases.drop_since(0)
 
 
 def test_nothing_is_lost_doubled_or_overwritten_whatever_happens(template: Template) -> None:
