@@ -115,7 +115,7 @@ class Comparison:
                     self.confirmed[shape.kind] += 1
                     values = refold.fields_of(told.operation.kind, refold.written(told.operation))
                     clean = self._compare(shape, row, values, [told])
-                    self.count(told.operation.kind, row, clean)
+                    self.count(told.operation.kind, row, clean=clean)
         self._window.clear()
         self._waiting = 0
 
@@ -156,13 +156,13 @@ class Comparison:
     ) -> Values:
         """Compare columns and area of a row, give its clean values; its area goes by `final` where those are others."""
         kind = tolds[0].operation.kind
-        clean = self.compare_values(shape, kind, row, values)
+        clean = self.compare_values(shape, kind, row=row, values=values)
         if shape.numbered:
             self._check_number(row, clean, tolds[0].batch)
-        self.check_area(kind, row, clean if final is None else final, tolds)
+        self.check_area(kind, row, clean=clean if final is None else final, tolds=tolds)
         return clean
 
-    def compare_values(self, shape: Shape, kind: str, row: Row, values: Mapping[str, Any]) -> Values:
+    def compare_values(self, shape: Shape, kind: str, *, row: Row, values: Mapping[str, Any]) -> Values:
         """Compare the columns of a row with what it must show; gives its clean values."""
         clean, extra = shape.split(values)
         cells = shape.cells(clean)
@@ -170,13 +170,15 @@ class Comparison:
             self._differs(shape, kind, row, cells)
         if not same_extra(row[EXTRA], extra):
             text = said(orjson.dumps(extra).decode() if extra else None)
-            self.say(kind, row, f"extra vaut {said(row[EXTRA])} dans la table, {text} d'après les opérations")
+            self.say(
+                kind, row, text=f"extra vaut {said(row[EXTRA])} dans la table, {text} d'après les opérations"
+            )
         if row[DOUBTFUL] != (doubtful := shape.names_doubtful(extra)):
             text = f"{said(row[DOUBTFUL])} dans la table, {said(doubtful)} d'après les opérations"
-            self.say(kind, row, f"doubtful vaut {text}")
+            self.say(kind, row, text=f"doubtful vaut {text}")
         return clean
 
-    def count(self, kind: str, row: Row, clean: Values) -> None:
+    def count(self, kind: str, row: Row, *, clean: Values) -> None:
         """Count one entity for the rollups."""
         self.recount.add(kind, clean, area=self.areas.get(row[AREA], ""))
 
@@ -185,10 +187,12 @@ class Comparison:
         for name, held, due in zip(names, row[shape.body], cells, strict=True):
             if held != due:
                 self.say(
-                    kind, row, f"{name} vaut {said(held)} dans la table, {said(due)} d'après les opérations"
+                    kind,
+                    row,
+                    text=f"{name} vaut {said(held)} dans la table, {said(due)} d'après les opérations",
                 )
 
-    def say(self, kind: str, row: Row, text: str, *, of: str = "row") -> None:
+    def say(self, kind: str, row: Row, *, text: str, of: str = "row") -> None:
         """Note a difference of one row."""
         self.findings.add(of, f"{kind} {row[0]} : {text}")
 
@@ -200,10 +204,10 @@ class Comparison:
             self.say(
                 "act",
                 row,
-                f"number_key vaut {said(row[-1])} dans la table, {said(due)} d'après les opérations",
+                text=f"number_key vaut {said(row[-1])} dans la table, {said(due)} d'après les opérations",
             )
 
-    def check_area(self, kind: str, row: Row, clean: Values, tolds: list[Told]) -> None:
+    def check_area(self, kind: str, row: Row, *, clean: Values, tolds: list[Told]) -> None:
         """A person's or visit's area that is its household's is compared in app.audit.sweep, all at once."""
         held = self.areas.get(row[AREA], f"inconnue ({row[AREA]})")
         due = due_area(kind, clean)
@@ -213,7 +217,7 @@ class Comparison:
             return
         due = self._home(kind, tolds) if due is None else due
         if held != due:
-            self.say(kind, row, f"zone {held} dans la table, {due} d'après les opérations", of="area")
+            self.say(kind, row, text=f"zone {held} dans la table, {due} d'après les opérations", of="area")
 
     def _home(self, kind: str, tolds: list[Told]) -> str:
         """Where an entity without a place lies: the commune of the least of the devices that wrote values of it."""
@@ -285,9 +289,11 @@ class Comparison:
         kind, identity = first.operation.kind, first.operation.id
         registers = refold.gather(tolds)
         if (row[ORIGIN], row[N]) != (first.origin, first.n):
-            self.say(kind, row, f"la table nomme une autre première opération que {first.dot}", of="register")
+            self.say(
+                kind, row, text=f"la table nomme une autre première opération que {first.dot}", of="register"
+            )
         if row[REGISTERS] is not None or len({(told.dot, told.raw) for told in tolds}) > 1:
-            self.compare_registers(kind, row, registers)
+            self.compare_registers(kind, row, registers=registers)
         values = refold.shown(kind, registers, forked=forked)
         final: Values | None = None
         if shape.numbered:
@@ -297,11 +303,11 @@ class Comparison:
             values = refold.shown(kind, start, forked=forked)
         clean = self._compare(shape, row, values, tolds, final=final)
         if not passed:
-            self.count(kind, row, clean)
+            self.count(kind, row, clean=clean)
         for name, weight in refold.open_registers(kind, registers, forked=forked).items():
             self.open_cases[short(kind), identity, short(name)] = weight
 
-    def compare_registers(self, kind: str, row: Row, registers: Registers) -> None:
+    def compare_registers(self, kind: str, row: Row, *, registers: Registers) -> None:
         """Compare the writes a row keeps with those of the operations."""
         due = refold.packed(registers)
         if row[REGISTERS] == due:
@@ -317,6 +323,6 @@ class Comparison:
                 text = f"registre {name} : {here} écritures dans la table, {there} d'après les opérations"
                 if here == there:
                     text = f"registre {name} : une écriture n'est pas celle des opérations"
-                self.say(kind, row, text, of="register")
+                self.say(kind, row, text=text, of="register")
                 return
-        self.say(kind, row, "registers n'a pas la forme attendue", of="register")
+        self.say(kind, row, text="registers n'a pas la forme attendue", of="register")

@@ -53,27 +53,27 @@ class Joined:
     ) -> None:
         comparison, identity = self._comparison, str(row[0])
         registers = dict(sorted(stands.registers.items()))
-        comparison.compare_registers(kind, row, registers)
+        comparison.compare_registers(kind, row, registers=registers)
         away = stands.hidden or stands.shown != identity
         self._column(kind, row, "void", row[VOIDED] or None, stands.hidden or None)
         self._column(
             kind, row, "merged_into", row[MERGED], stands.shown if stands.shown != identity else None
         )
         values = refold.shown(kind, registers, forked=self._forked)
-        clean = comparison.compare_values(shape, kind, row, {} if away else values)
+        clean = comparison.compare_values(shape, kind, row=row, values={} if away else values)
         if stands.shown != identity:
             shown = rows.get(stands.shown)
             if shown is not None and shown[AREA] != row[AREA]:
                 comparison.say(
-                    kind, row, "ne se trouve pas dans la zone de l'entité qui la montre", of="area"
+                    kind, row, text="ne se trouve pas dans la zone de l'entité qui la montre", of="area"
                 )
             return
         if stands.hidden:
             self._hidden_area(shape, kind, row, values)
             return
         if registers.keys() != {ENTITY}:
-            comparison.count(kind, row, clean)
-            comparison.check_area(kind, row, clean, together)
+            comparison.count(kind, row, clean=clean)
+            comparison.check_area(kind, row, clean=clean, tolds=together)
         cases = refold.open_registers(kind, registers, forked=self._forked) | dict.fromkeys(stands.cases, 1)
         for name, weight in cases.items():
             comparison.open_cases[short(kind), identity, short(name)] = weight
@@ -84,9 +84,9 @@ class Joined:
         held = self._comparison.areas.get(row[AREA])
         if due is not None and held != due:
             text = f"zone {held} dans la table, {due} d'après les opérations"
-            self._comparison.say(kind, row, text, of="area")
+            self._comparison.say(kind, row, text=text, of="area")
 
     def _column(self, kind: str, row: Row, name: str, held: object, due: object) -> None:
         if held != due:
             text = f"{name} vaut {said(held)} dans la table, {said(due)} d'après les opérations"
-            self._comparison.say(kind, row, text)
+            self._comparison.say(kind, row, text=text)
