@@ -278,7 +278,7 @@ def operations(
     with store.read() as connection:
         own = areas_of_commune(sender, door.areas, communes=door.territory.communes)
         positions = read_positions(after or [], own)
-        asked = Operations(connection, door, sender, have=read_have(have or []))
+        asked = Operations(connection, door, sender, granted=own, have=read_have(have or []))
         body, signature = asked.answer(positions, min(max(limit_bytes, LEAST_BYTES), MOST_BYTES))
     headers = {"Answer-Signature": signature, "Cache-Control": "no-store"}
     return Response(body, media_type=NDJSON, headers=headers)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from app.errors import problem
 from app.ledger.areas import REFERENCE, Areas
 from app.ledger.door import Door
-from app.ledger.feed import FEED_CHANGED, Position, beyond, text_of
+from app.ledger.feed import AREA_NOT_GRANTED, FEED_CHANGED, Position, beyond, text_of
 from app.ledger.history import forked_dots
 from app.ledger.lines import StoredLine, lines_at
 from app.ledger.senders import Sender, roles_of, senders_of
@@ -63,12 +63,15 @@ def read_have(have: Iterable[str]) -> Have:
 
 
 class Operations:
-    """One answer for one commune's server, read in one snapshot."""
+    """One answer for one commune's server, read in one snapshot: of the areas `granted` to it and no others."""
 
-    def __init__(self, connection: sa.Connection, door: Door, sender: Sender, *, have: Have) -> None:
+    def __init__(
+        self, connection: sa.Connection, door: Door, sender: Sender, *, granted: Sequence[str], have: Have
+    ) -> None:
         self.connection = connection
         self.door = door
         self.sender = sender
+        self.granted = granted
         self.have = have
         rows = connection.execute(sa.select(origin.c.id, origin.c.dev, origin.c.ep)).all()
         self.origins: dict[int, Origin] = {row.id: (row.dev, row.ep) for row in rows}
@@ -83,8 +86,10 @@ class Operations:
         """(NDJSON, its detached signature); the last line is `{"after", "more", "feed", "for", "grants"}`: whom it is
         for, and the grants of devices that wrote these lines and are not among the commune's reference data.
 
-        Raises `feed_changed` beyond a counter.
+        Raises `area_not_granted`, `feed_changed` beyond a counter.
         """
+        if foreign := sorted(positions.keys() - set(self.granted)):
+            raise AREA_NOT_GRANTED(f"Zone non accordée : {foreign[0]}.")
         counters = self._counters(positions)
         after: dict[str, int | str] = {}
         lines: list[bytes] = []
