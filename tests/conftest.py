@@ -189,18 +189,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Count skips by reason; a reason that is not allowed is a failure."""
+    """A skip for a reason that is not allowed is a failure."""
     report: pytest.TestReport = yield  # type: ignore[assignment]
-    if report.skipped and not hasattr(report, "wasxfail"):
-        reason = report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else ""
-        if reason in ALLOWED_SKIPS:
-            SKIPPED[reason] += 1
-        else:
-            report.outcome = "failed"
-            report.longrepr = (
-                f"{item.nodeid} was skipped for a reason that tests/conftest.py does not allow: {reason}"
-            )
+    if (reason := _skipped_for(report)) is not None and reason not in ALLOWED_SKIPS:
+        report.outcome = "failed"
+        report.longrepr = (
+            f"{item.nodeid} was skipped for a reason that tests/conftest.py does not allow: {reason}"
+        )
     return report  # type: ignore[return-value]
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count skips by reason, in whichever process the test ran."""
+    if (reason := _skipped_for(report)) is not None:
+        SKIPPED[reason] += 1
+
+
+def _skipped_for(report: pytest.TestReport) -> str | None:
+    if not report.skipped or hasattr(report, "wasxfail"):
+        return None
+    return report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else ""
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
