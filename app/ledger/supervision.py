@@ -122,7 +122,8 @@ def _commune(desk: Desk, area: int | None) -> str | None:
 def _tell_aside(connection: sa.Connection, desk: Desk, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     shown = []
     for row in rows:
-        line = bytes(row["line"])
+        # SQLite's part of an empty line is null.
+        line = bytes(row["line"] or b"")
         if (named := _ENTITY.search(line)) and is_uuid4(identity := named[1].decode()):
             shown.append(("quarantine", identity, _commune(desk, row["area"])))
         row |= _readable(line, cut=row["bytes"] > len(line))

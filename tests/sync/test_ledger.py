@@ -10,7 +10,7 @@ from sync.protocol import ACTS, Operation
 
 PERSON = "c3d6a1f4-8e2b-4f7a-a5d9-1b0c2e4f6a83"
 CITIZEN_KINDS = ("household", "person", "visit", "birth")
-SERVER_KINDS = ("device", "link", "task", "clock")
+SERVER_KINDS = ("device", "link", "task", "clock", "question")
 DESK_ACTS = ("restore", "merge", "unmerge", "resolve")
 
 
