@@ -96,7 +96,11 @@ class Disk:
 
 def _command(*words: str) -> None:
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        # Where the tools of an administrator are, whatever the caller's own path is.
+        path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+        done = subprocess.run(
+            words, capture_output=True, text=True, check=False, env={**os.environ, "PATH": path}
+        )
     except FileNotFoundError as error:
         raise CannotMount(f"{words[0]} is not there") from error
     if done.returncode:

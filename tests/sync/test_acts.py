@@ -222,7 +222,7 @@ def test_hidden_is_what_has_no_live_value_a_standing_void_leaves_out(history: li
             )
         ]
         assert view.hidden == (bool(voids) and not left)
-        cases = entity.open_acts("person", identity, registers=view.registers, forked=NONE, undone=NONE)
+        cases = entity.open_acts("person", identity, registers=view.registers, forked=forked, undone=NONE)
         assert ("void" in cases) == (bool(voids) and bool(left))
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,17 @@ JSON_WRITES = [
 ]  # fmt: skip
 OTHER_WRITES = {("POST", "/sync/v1/batches"), ("POST", "/sync/v1/bundles"), ("POST", "/v1/imports/acts")}
 NO_BODY = {("DELETE", "/v1/sessions/current")}
+# Acts on whole records and on devices: tests/population/test_joining.py, tests/ledger/test_revocation.py, test_areas_change.py.
+ACTS = {
+    *(
+        ("POST", f"/v1/{kind}/{{id}}/{act}")
+        for kind in ("persons", "households")
+        for act in ("void", "restore", "merge", "unmerge")
+    ),
+    ("POST", "/v1/devices/{dev}/revocation"),
+    ("POST", "/v1/devices/{dev}/release"),
+    ("PUT", "/v1/devices/{dev}/areas"),
+}
 
 
 @dataclass
@@ -78,6 +90,7 @@ class Desk:
     node: TestNode
     headers: dict[str | None, dict[str, str]]
     ids: dict[str, str]
+    counter: Iterator[int] = field(default_factory=count)
 
     def path(self, route: str) -> str:
         """The route's path with existing ids in it."""
@@ -91,9 +104,21 @@ class Desk:
         if write.method == "PATCH" and "officer" not in path:
             said["If-Match"] = self.node.client.get(path, headers=said).headers["etag"]
         if "/conflicts/" in path:
-            seen = self.node.client.get(path.removesuffix("/resolution"), headers=said)
+            about = path.removesuffix("/resolution")
+            seen = self.node.client.get(about, headers=said)
+            if seen.status_code == 404:
+                self.contest()
+                seen = self.node.client.get(about, headers=said)
             said["If-Match"] = seen.headers["etag"]
         return self.node.client.request(write.method, path, content=body, headers=said | headers)
+
+    def contest(self) -> None:
+        """A tablet that has seen nothing says another name: the conflict is open (again)."""
+        name = f"Ilungu {next(self.counter)}"
+        self.node.push(
+            self.node.tablet("CD-KN-017"),
+            {"kind": "person", "id": self.ids["persons"], "set": {"nom": name}},
+        )
 
     def declare(self) -> None:
         """One more birth without an act, for the calls about a birth."""
@@ -144,8 +169,7 @@ def open_desk(engines: Engines, engine: str, directory: Path) -> Iterator[Desk]:
             made = node.client.post(write.route, json=dict(write.body), headers=desk.headers["clerk"])
             assert made.status_code == 201, made.text
             desk.ids[name] = made.json()["id"]
-        second = {"kind": "person", "id": desk.ids["persons"], "set": {"nom": "Ilungu"}}
-        node.push(node.tablet("CD-KN-017"), second)
+        desk.contest()
         desk.ids["conflicts"] = encode_cursor("person", desk.ids["persons"], "nom")
         desk.declare()
         address = desk.path("/v1/births/{birth_id}/registration")

@@ -15,7 +15,7 @@ from app.civil.endpoints import the_door
 from tests.conftest import Engines
 from tests.lasting import ENGINES
 from tests.web.bad import BIG, BROKEN, SQL, STRANGE, UUID4, refused, text_of, told_or_done
-from tests.web.desk import JSON_WRITES, JUDGMENT, NO_BODY, OTHER_WRITES, Desk, Write, open_desk
+from tests.web.desk import ACTS, JSON_WRITES, JUDGMENT, NO_BODY, OTHER_WRITES, Desk, Write, open_desk
 
 NAMES = [write.name for write in JSON_WRITES]
 each_write = pytest.mark.parametrize("write", JSON_WRITES, ids=NAMES)
@@ -32,7 +32,7 @@ def desk(
 
 def test_every_call_that_writes_is_tried_here(desk: Desk) -> None:
     found = {key for key in classification(desk.node.app) if key[0] != "GET"}
-    assert found == {(write.method, write.route) for write in JSON_WRITES} | OTHER_WRITES | NO_BODY
+    assert found == {(write.method, write.route) for write in JSON_WRITES} | OTHER_WRITES | NO_BODY | ACTS
 
 
 def test_an_accident_of_the_server_would_be_seen_here(desk: Desk) -> None:
