@@ -70,7 +70,7 @@ JSON_WRITES = [
 ]  # fmt: skip
 OTHER_WRITES = {("POST", "/sync/v1/batches"), ("POST", "/sync/v1/bundles"), ("POST", "/v1/imports/acts")}
 NO_BODY = {("DELETE", "/v1/sessions/current")}
-# Acts on whole records and on devices: tests/population/test_joining.py, tests/ledger/test_revocation.py, test_areas_change.py.
+# Acts on whole records and on devices: see tests/population/test_joining.py, tests/ledger/test_revocation.py.
 ACTS = {
     *(
         ("POST", f"/v1/{kind}/{{id}}/{act}")
