@@ -176,7 +176,7 @@ def received_at(connection: sa.Connection, dots: Collection[str]) -> dict[str, s
     came_down = (
         sa.select(brought.c.origin, brought.c.n, brought_answer.c.at)
         .join(brought_answer, brought_answer.c.id == brought.c.answer)
-        .where(brought.c.origin.in_(wanted))
+        .where(brought.c.origin.in_(wanted), brought.c.n.in_({n for _, n in named}))
         .order_by(brought.c.id)
     )
     for line in connection.execute(came_down):
