@@ -21,9 +21,14 @@ import app.territory.endpoints
 from app.access.permissions import Permission, allow, public
 from app.access.sessions import Login
 from app.census.projector import PROJECTIONS as CENSUS
+from app.civil.books.projector import PROJECTIONS as BOOKS
+from app.civil.drafting.projector import PROJECTIONS as DRAFTS
+from app.civil.late.projector import PROJECTIONS as LATE
+from app.civil.margins.projector import PROJECTIONS as MARGINS
 from app.civil.projector import PROJECTIONS as CIVIL
 from app.clock import Clock
 from app.database import Database
+from app.documents.projector import PROJECTIONS as DOCUMENTS
 from app.ledger.door import Door
 from app.ledger.node import SteadyClock, reconcile_identity
 from app.ledger.packs import Packs
@@ -31,6 +36,7 @@ from app.ledger.projection import Cell, Projection, Registry, Shape
 from app.ledger.projector import PROJECTIONS as LEDGER
 from app.ledger.relay import Relay
 from app.ledger.turnstile import Turnstile
+from app.population.duplicates.projector import PROJECTIONS as PAIRINGS
 from app.population.projector import PROJECTIONS as POPULATION
 from app.settings import Settings
 from app.statistics.projector import COUNTED, ROLLUPS, make_cells
@@ -39,7 +45,10 @@ from app.territory.places import Territory
 from app.web import problems
 from app.web.bodies import DEFAULT, Bound, BoundedBodies, bounds_within
 
-PROJECTIONS: list[Projection] = [*LEDGER, *POPULATION, *CENSUS, *CIVIL]
+PROJECTIONS: list[Projection] = [
+    *(*LEDGER, *POPULATION, *PAIRINGS, *CENSUS),
+    *(*CIVIL, *BOOKS, *DRAFTS, *LATE, *MARGINS, *DOCUMENTS),
+]
 DESCRIPTION = (
     "Registre de la population et état civil des communes de Kinshasa. "
     "Erreurs : RFC 9457, champ `code` stable."

@@ -26,7 +26,7 @@ class BrokenReference(RuntimeError):
 
 def metadata() -> sa.MetaData:
     """The tables of every package of the server."""
-    for package in pkgutil.iter_modules(app.__path__, "app."):
+    for package in pkgutil.walk_packages(app.__path__, "app."):
         if package.ispkg and importlib.util.find_spec(f"{package.name}.tables"):
             importlib.import_module(f"{package.name}.tables")
     return METADATA

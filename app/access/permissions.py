@@ -43,6 +43,11 @@ class Permission(StrEnum):
     REGISTER = "register"
     VOLUMES = "volumes"
     REPRISE = "reprise"
+    ANNOTATE = "annotate"
+    DELIVER = "deliver"
+    MATCH = "match"
+    REPORTS = "reports"
+    READERS = "readers"
     READ_CONFLICTS = "read_conflicts"
     WRITE_CONFLICTS = "write_conflicts"
     READ_DEVICES = "read_devices"
@@ -60,21 +65,21 @@ P = Permission
 _EVERYONE = frozenset({P.OWN_SESSION, P.TERRITORY})
 _CLERK = _EVERYONE | {
     P.READ_PERSONS, P.WRITE_PERSONS, P.READ_CIVIL, P.DECLARE, P.READ_CONFLICTS, P.WRITE_CONFLICTS,
-    P.STATISTICS, P.TRUE_STATISTICS,
+    P.STATISTICS, P.TRUE_STATISTICS, P.DELIVER, P.MATCH, P.REPORTS,
 }  # fmt: skip
 ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     "agent": _EVERYONE | {P.OWN_DEVICES},
     "clerk": _CLERK,
-    "registrar": _CLERK | {P.REGISTER, P.VOLUMES, P.REPRISE},
+    "registrar": _CLERK | {P.REGISTER, P.VOLUMES, P.REPRISE, P.ANNOTATE, P.READERS},
     "supervisor": _EVERYONE
     | {P.READ_CONFLICTS, P.WRITE_CONFLICTS, P.READ_DEVICES, P.READ_QUARANTINE, P.PROGRESS},
     "planner": _EVERYONE | {P.STATISTICS},
     "admin": _EVERYONE | {P.MANAGE_OFFICERS, P.INVITE, P.SETTINGS, P.STATUS},
 }
 # The province's own registrar or supervisor (no commune) reads every commune's persons; writing stays in the communes.
-_WRITES = frozenset({P.WRITE_PERSONS, P.WRITE_CONFLICTS, P.DECLARE, P.REGISTER, P.VOLUMES, P.REPRISE})
-# An act is numbered where its book is kept: two nodes numbering one office's acts would give a number twice.
-_BOOKS = frozenset({P.REGISTER, P.VOLUMES, P.REPRISE})
+# An act or a document is numbered where its book is kept: two nodes numbering for one office would give a number twice.
+_BOOKS = frozenset({P.REGISTER, P.VOLUMES, P.REPRISE, P.ANNOTATE, P.DELIVER})
+_WRITES = _BOOKS | {P.WRITE_PERSONS, P.WRITE_CONFLICTS, P.DECLARE}
 PROVINCE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     **ROLE_PERMISSIONS,
     "registrar": ROLE_PERMISSIONS["registrar"] - _WRITES,

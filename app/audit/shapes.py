@@ -25,12 +25,24 @@ TABLES = {
     "device": "device",
     "clock": "clock_confirmation",
     "question": "question",
+    "office": "civil_office",
+    "book": "book",
+    "volet": "volet",
+    "provisional": "provisional",
+    "draft": "draft",
+    "procedure": "late_procedure",
+    "campaign": "campaign",
+    "annotation": "annotation",
+    "annulment": "annulment",
+    "document": "civil_document",
+    "delivery": "civil_delivery",
+    "pairing": "pairing",
 }
 OTHER = "other"
 SYSTEM = ("origin", "n", "area", "seq", "rev", "registers", "doubtful", "void", "merged_into")
 ORIGIN, N, AREA, SEQ, REV, REGISTERS, DOUBTFUL, VOIDED, MERGED, EXTRA = range(1, 2 + len(SYSTEM))
-CIVIL = frozenset({"birth", "act", "link", "task"})
 REFERENCE = frozenset({"device", "clock"})
+CIVIL = frozenset(TABLES) - REFERENCE - {"household", "person", "visit", "question"}
 NUMBER_KEY = "number_key"
 LONGEST_NAME = 96
 

@@ -7,24 +7,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.topics import topics
+
 OWN, OTHER = "CD-KN-017", "CD-KN-008"
 QUARTIER = "1017010"
 NOBODY = "5b0f3a3c-6f0e-4f7e-8f63-2a9d5a2b7c11"
 
 # "agent: logs in, sees only his own devices and counts … planner: statistics only, never a person …"
 EVERYBODY = {"own session", "territory"}
-CLERK = {"read persons", "write persons", "read declarations", "declare", "conflicts", "decide", "statistics"}
+CLERK = {
+    *("read persons", "write persons", "read declarations", "declare", "conflicts", "decide", "statistics"),
+    *("deliver", "match", "reports"),
+}
 ROLES: dict[str, set[str]] = {
     "agent": EVERYBODY | {"own devices"},
     "clerk": EVERYBODY | CLERK,
-    "registrar": EVERYBODY | CLERK | {"register", "reprise"},
+    "registrar": EVERYBODY | CLERK | {"register", "reprise", "annotate", "readers"},
     "supervisor": EVERYBODY | {"conflicts", "decide", "devices", "quarantine", "progress"},
     "planner": EVERYBODY | {"statistics"},
     "admin": EVERYBODY | {"officers", "invitations", "settings", "status"},
 }
 # "A supervisor or registrar of the province may read persons": theirs is every commune, but registers are kept there.
 OF_THE_PROVINCE: dict[str, set[str]] = {
-    "registrar": EVERYBODY | {"read persons", "read declarations", "conflicts", "statistics"},
+    "registrar": EVERYBODY
+    | {"read persons", "read declarations", "conflicts", "statistics", "match", "reports", "readers"},
     "supervisor": EVERYBODY | {"conflicts", "devices", "quarantine", "progress", "read persons"},
     "planner": ROLES["planner"],
     "admin": ROLES["admin"],
@@ -77,7 +83,7 @@ class Call:
             return LOGIN
         rights = OF_THE_PROVINCE[role] if home is None else ROLES[role]
         if kind == "province":
-            rights = rights - {"register", "reprise"}
+            rights = rights - {"register", "reprise", "annotate", "deliver"}
         if not rights & set(self.right.split("|")):
             return FORBIDDEN
         return self.elsewhere if self.elsewhere is not None and home not in (OWN, None) else good
@@ -219,6 +225,7 @@ CALLS: list[Call] = [
         headers={"Idempotency-Key": "reprise-{n}"},
     ),
     *_tables(),
+    *(call for topic in topics("tests.access", "calls") for call in topic.CALLS),
     # Last: nobody who logged out could ask anything more.
     Call("DELETE", "/v1/sessions/current", "own session", "204"),
 ]  # fmt: skip

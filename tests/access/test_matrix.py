@@ -30,6 +30,7 @@ from tests.access.matrix import CALLS, DEVICE, LOGIN, OTHER, OWN, PROOF, PUBLIC,
 from tests.conftest import Engines, TestClock
 from tests.lasting import ENGINES, lasting_database
 from tests.nodes import PASSWORD, Tablet, TestNode, household_of, make_node
+from tests.topics import topics
 from tests.web.client import InProcess
 
 KINDS = ("commune", "both", "province")
@@ -154,13 +155,17 @@ def plant(node: TestNode, tablet: Tablet, clerk: Seat) -> dict[str, str]:
     with node.database.read() as connection:
         aside = connection.execute(sa.select(tables.quarantine.c.id)).scalar_one()
     listed = {"conflict": encode_cursor("person", person, "nom"), "quarantined": f"{aside:03}"}
-    return listed | {
+    ids = listed | {
         "household": home,
         "person": person,
         "birth": birth,
+        "act": act.id,
         "task": act.child.task,
         "spare": spare,
     }
+    for topic in topics("tests.access", "calls"):
+        ids |= topic.plant(node, ids)
+    return ids
 
 
 @pytest.fixture(scope="module", params=[(kind, engine) for kind in KINDS for engine in ENGINES], ids="-".join)

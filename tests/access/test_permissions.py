@@ -35,7 +35,10 @@ def test_every_role_is_defined_and_no_other() -> None:
 
 def test_a_registrar_is_a_clerk_who_registers() -> None:
     more = ROLE_PERMISSIONS["registrar"] - ROLE_PERMISSIONS["clerk"]
-    assert more == {Permission.REGISTER, Permission.VOLUMES, Permission.REPRISE}
+    assert more == {
+        *(Permission.REGISTER, Permission.VOLUMES, Permission.REPRISE),
+        *(Permission.ANNOTATE, Permission.READERS),
+    }
     assert ROLE_PERMISSIONS["clerk"] < ROLE_PERMISSIONS["registrar"]
 
 

@@ -18,6 +18,7 @@ from app.population.tables import household, person
 from tests.conftest import Engines, TestClock
 from tests.lasting import lasting_database
 from tests.nodes import TestNode, make_node
+from tests.topics import topics
 
 BOOK = {"office": "CD-KN-017-01", "volume": "1"}
 CHILD = {
@@ -67,6 +68,7 @@ JSON_WRITES = [
     Write("POST", "/v1/births/{birth_id}/registration", "registrar", {**BOOK, "judgment": JUDGMENT}),
     Write("POST", "/v1/conflicts/{id}/resolution", "clerk", {"value": {"nom": "Ilunga"}, "evidence": "document"}),
     Write("POST", "/v1/tasks/{task_id}/done", "clerk", {"note": "Recensé chez sa grand-mère."}),
+    *(Write(*each) for topic in topics("tests.web", "writes") for each in topic.WRITES),
 ]  # fmt: skip
 OTHER_WRITES = {("POST", "/sync/v1/batches"), ("POST", "/sync/v1/bundles"), ("POST", "/v1/imports/acts")}
 NO_BODY = {("DELETE", "/v1/sessions/current")}
@@ -176,5 +178,7 @@ def open_desk(engines: Engines, engine: str, directory: Path) -> Iterator[Desk]:
         act = node.client.post(address, json=BOOK, headers=desk.headers["registrar"])
         assert act.status_code == 201, act.text
         desk.ids["task_id"] = act.json()["task"]
+        for topic in topics("tests.web", "writes"):
+            desk.ids |= topic.plant(desk)
         desk.declare()
         yield desk
