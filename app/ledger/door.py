@@ -139,9 +139,9 @@ class Door:
         return [self._take(connection, envelope, self._read(envelope)) for envelope in envelopes]
 
     def sender(self, dev: str) -> Sender | None:
-        """A device this node knows; None for any other."""
+        """A device as its grant stands now, which the command line may have changed; None for any not known here."""
         with self.database.read() as connection:
-            return self._remembered(connection, dev)
+            return sender_of(connection, dev, standing=self.standing)
 
     def _sender(self, connection: sa.Connection, dev: str) -> Sender | None:
         if dev == self.identity.dev:
