@@ -6,14 +6,17 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
+import pyotp
 from fastapi import FastAPI
 
-from app.access.officers import add_officer
+from app.access import factors
+from app.access.officers import Officer, add_officer
 from app.clock import Clock
 from app.database import Database
 from app.ledger.door import Door
@@ -26,6 +29,7 @@ from sync.protocol import Header, write_batch, write_line
 from sync.seal import Key, make_grant, make_node_cert, sign_compact, sign_detached
 from tests.web.client import InProcess
 
+SIGNING = ("registrar", "delegate")
 PASSWORD = "tiges de bambou 2026"
 
 
@@ -110,13 +114,27 @@ class TestNode:
         return row.id, name
 
     def officer(self, role: str, commune: str | None = None) -> dict[str, str]:
-        """Headers of a logged-in officer of this role."""
-        _, username = self.add_officer(role, commune)
-        answer = self.client.post(
-            "/v1/sessions", json={"username": username, "password": PASSWORD, "purpose": "essai"}
-        )
+        """Headers of a logged-in officer of this role; one who signs has a second factor and has just used it."""
+        identity, username = self.add_officer(role, commune)
+        login = {"username": username, "password": PASSWORD, "purpose": "essai"}
+        if role in SIGNING:
+            login["otp"] = self.code(self.enrol_factor(identity, username))
+        answer = self.client.post("/v1/sessions", json=login)
         assert answer.status_code == 201, answer.text
         return {"Authorization": f"Bearer {answer.json()['token']}"}
+
+    def enrol_factor(self, officer: str, username: str) -> str:
+        """The secret of a second factor confirmed half a minute ago, so that the present code is still good."""
+        before = self.node.clock.now() - timedelta(seconds=factors.STEP_SECONDS)
+        who = Officer(officer, username, username, "registrar", None)
+        with self.database.write() as connection:
+            secret = factors.start(connection, who, at=before).secret
+            factors.confirm(connection, who, pyotp.TOTP(secret).at(before), at=before)
+        return secret
+
+    def code(self, secret: str, *, steps: int = 0) -> str:
+        """The telephone's code of this secret now, or some steps of 30 s later."""
+        return pyotp.TOTP(secret).at(self.node.clock.now(), counter_offset=steps)
 
     def join_a_province(self, province: Key | None = None) -> None:
         """Give a commune the certificate of a province of which only the key exists, so that it may enrol tablets."""
@@ -185,15 +203,20 @@ def make_node(
     commune: str | None = "CD-KN-017",
     clock: Clock | None = None,
     demo: bool = False,
+    signing_minutes: float = 100_000.0,
 ) -> TestNode:
-    """A node on a migrated, empty database. `both` certifies itself: it enrols tablets without a province."""
+    """A node on a migrated, empty database. `both` certifies itself: it enrols tablets without a province.
+
+    The signing window outlasts every session unless the test is about it.
+    """
     home = directory / f"node-{uuid.uuid4().hex[:8]}"
     home.mkdir()
     the_clock = clock or Clock()
     make_node_rows(
         database, home, kind=kind, commune=commune if kind != "province" else None, demo=demo, clock=the_clock
     )
-    settings = Settings(data=home, database_url=database.url.render_as_string(hide_password=False))
+    url = database.url.render_as_string(hide_password=False)
+    settings = Settings(data=home, database_url=url, signing_minutes=signing_minutes)
     node = Node.open(settings, database=database, clock=the_clock)
     application = create_app(node)
     return TestNode(node, application, InProcess(application))

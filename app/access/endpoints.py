@@ -1,4 +1,4 @@
-"""REST calls of officers: opening and closing a session, and an admin's care of the accounts."""
+"""REST calls of officers: sessions, their own second factor, and an admin's care of the accounts."""
 
 from __future__ import annotations
 
@@ -6,15 +6,25 @@ from ipaddress import ip_address
 from typing import Annotated
 from uuid import UUID
 
+import segno
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials
 
-from app.access import officers
+from app.access import factors, officers
 from app.access.officers import Officer, OfficerRow
 from app.access.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
 from app.access.permissions import BEARER, Permission, allow, clock, database, node_kind, public
-from app.access.schemas import OfficerIn, OfficerOut, OfficerPatch, SessionIn, SessionOut
+from app.access.schemas import (
+    FactorOut,
+    OfficerIn,
+    OfficerOut,
+    OfficerPatch,
+    OtpIn,
+    RecoveryOut,
+    SessionIn,
+    SessionOut,
+)
 from app.access.sessions import Login, close_session
 from app.clock import Clock
 from app.database import Database
@@ -27,6 +37,8 @@ HTTPS_REQUIRED = problem(
 )
 
 router = APIRouter(prefix="/v1", tags=["Accès"])
+Me = Annotated[Officer, Depends(allow(Permission.OWN_SESSION))]
+OfficerId = Annotated[UUID, Path(description="Identifiant de l'officier.")]
 Admin = Annotated[Officer, Depends(allow(Permission.MANAGE_OFFICERS))]
 Store = Annotated[Database, Depends(database)]
 Now = Annotated[Clock, Depends(clock)]
@@ -59,8 +71,11 @@ def protected_channel(request: Request) -> None:
     dependencies=[Depends(public()), Depends(protected_channel)],
 )
 def open_session(body: SessionIn, door: Annotated[Login, Depends(login)], response: Response) -> SessionOut:
-    """Identifiant et mot de passe contre un jeton. 401 `wrong_login`, 429 `too_many_tries`, 403 `https_required`."""
-    opened = door.open_session(body.username, body.password, purpose=body.purpose)
+    """Identifiant et mot de passe contre un jeton ; le code `otp` aussi, si l'officier a un second facteur.
+
+    401 `wrong_login`, 401 `second_factor_required`, 429 `too_many_tries`, 403 `https_required`.
+    """
+    opened = door.open_session(body.username, body.password, purpose=body.purpose, otp=body.otp)
     response.headers["Cache-Control"] = "no-store"
     who = opened.officer
     return SessionOut.model_validate(
@@ -79,6 +94,72 @@ def end_session(bearer: Annotated[HTTPAuthorizationCredentials, Depends(BEARER)]
     """Le jeton ne vaut plus rien ensuite."""
     with store.write() as connection:
         close_session(connection, bearer.credentials)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/officers/me/factor",
+    status_code=201,
+    summary="Préparer son second facteur",
+    dependencies=[Depends(protected_channel)],
+)
+def start_factor(me: Me, store: Store, *, now: Now, response: Response) -> FactorOut:
+    """Donne un secret à photographier avec une application de codes (TOTP). Il ne vaut qu'une fois confirmé.
+
+    409 `second_factor_enrolled` si un téléphone est déjà inscrit.
+    """
+    with store.write() as connection:
+        started = factors.start(connection, me, at=now.now())
+    response.headers["Cache-Control"] = "no-store"
+    qr = segno.make_qr(started.address, error="m").svg_inline(scale=4)
+    return FactorOut(secret=started.secret, otpauth=started.address, qr=qr)
+
+
+@router.post(
+    "/officers/me/factor/confirmation",
+    status_code=201,
+    summary="Confirmer son second facteur",
+    dependencies=[Depends(protected_channel)],
+)
+def confirm_factor(body: OtpIn, me: Me, *, store: Store, now: Now, response: Response) -> RecoveryOut:
+    """Un premier code juste inscrit le téléphone et donne dix codes de secours, montrés cette seule fois.
+
+    401 `second_factor_required`, 404 `no_second_factor`, 409 `second_factor_enrolled`, 429 `too_many_tries`.
+    """
+    with store.write() as connection:
+        codes = factors.confirm(connection, me, body.otp, at=now.now())
+    response.headers["Cache-Control"] = "no-store"
+    return RecoveryOut(recovery=codes)
+
+
+@router.delete(
+    "/officers/me/factor",
+    status_code=204,
+    response_class=Response,
+    summary="Retirer son second facteur",
+    dependencies=[Depends(protected_channel)],
+)
+def remove_factor(body: OtpIn, me: Me, *, store: Store, now: Now) -> Response:
+    """Avec un dernier code, ou un code de secours. 401 `second_factor_required`, 404 `no_second_factor`."""
+    with store.write() as connection:
+        factors.remove(connection, me, body.otp, at=now.now())
+    return Response(status_code=204)
+
+
+@router.delete(
+    "/officers/{officer_id}/factor",
+    status_code=204,
+    response_class=Response,
+    summary="Retirer le second facteur d'un officier",
+)
+def reset_factor(officer_id: OfficerId, admin: Admin, *, store: Store, now: Now) -> Response:
+    """Téléphone perdu : l'officier doit en inscrire un autre avant de signer. Inscrit au journal des comptes.
+
+    404 `officer_unknown`, `no_second_factor`.
+    """
+    with store.write() as connection:
+        officers.find_officer(connection, str(officer_id))
+        factors.reset(connection, str(officer_id), by=admin.id, at=now.now())
     return Response(status_code=204)
 
 
@@ -119,7 +200,7 @@ def create_officer(
     "/officers/{officer_id}", summary="Modifier un officier", dependencies=[Depends(protected_channel)]
 )
 def patch_officer(
-    officer_id: Annotated[UUID, Path(description="Identifiant de l'officier.")],
+    officer_id: OfficerId,
     body: OfficerPatch,
     _admin: Admin,
     *,

@@ -62,7 +62,10 @@ _HASHING = threading.BoundedSemaphore(2)
 
 @dataclass(frozen=True, slots=True)
 class Officer:
-    """Someone who logged in; `commune` None = the whole province (or no commune at all for an admin)."""
+    """Someone who logged in; `commune` None = the whole province (or no commune at all for an admin).
+
+    `session` is the id of his session, `signs_until` (RFC 3339, UTC) the end of its signing window.
+    """
 
     id: str
     username: str
@@ -70,6 +73,8 @@ class Officer:
     role: str
     commune: str | None
     purpose: str | None = None
+    session: str | None = None
+    signs_until: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

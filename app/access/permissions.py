@@ -67,10 +67,14 @@ _CLERK = _EVERYONE | {
     P.READ_PERSONS, P.WRITE_PERSONS, P.READ_CIVIL, P.DECLARE, P.READ_CONFLICTS, P.WRITE_CONFLICTS,
     P.STATISTICS, P.TRUE_STATISTICS, P.DELIVER, P.MATCH, P.REPORTS,
 }  # fmt: skip
+_REGISTRAR = _CLERK | {P.REGISTER, P.VOLUMES, P.REPRISE, P.ANNOTATE, P.READERS}
+# What a delegation cannot give, by law: nothing found (art. 73 and 76 of the Family Code, unverified).
+_TITULAR_ONLY: frozenset[Permission] = frozenset()
 ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     "agent": _EVERYONE | {P.OWN_DEVICES},
     "clerk": _CLERK,
-    "registrar": _CLERK | {P.REGISTER, P.VOLUMES, P.REPRISE, P.ANNOTATE, P.READERS},
+    "registrar": _REGISTRAR,
+    "delegate": _REGISTRAR - _TITULAR_ONLY,
     "supervisor": _EVERYONE
     | {P.READ_CONFLICTS, P.WRITE_CONFLICTS, P.READ_DEVICES, P.READ_QUARANTINE, P.PROGRESS},
     "planner": _EVERYONE | {P.STATISTICS},
@@ -136,7 +140,8 @@ class OfficerGuard:
         officer = None
         if bearer is not None:
             with database(request).read() as connection:
-                officer = session_officer(connection, bearer.credentials, at=now)
+                minutes = settings(request).signing_minutes
+                officer = session_officer(connection, bearer.credentials, at=now, signing_minutes=minutes)
         if officer is None:
             raise LOGIN_REQUIRED(headers={"WWW-Authenticate": "Bearer"})
         if not self.permissions & permissions_of(officer, node_kind(request)):

@@ -6,10 +6,20 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Role = Literal["agent", "clerk", "registrar", "supervisor", "planner", "admin"]
+Role = Literal["agent", "clerk", "registrar", "delegate", "supervisor", "planner", "admin"]
 # Generous bounds: the rules, with their own codes, are in officers.py.
 Password = Annotated[
     str, Field(max_length=1000, description="Mot de passe.", examples=["trois manguiers au marché"])
+]
+# Without a default: each field that takes it says whether it may be left out.
+Otp = Annotated[
+    str,
+    Field(
+        max_length=40,
+        description="Code à usage unique du téléphone (six chiffres), ou code de secours, si l'officier a un "
+        "second facteur.",
+        examples=["492039"],
+    ),
 ]
 Commune = Annotated[
     str | None,
@@ -37,12 +47,7 @@ class SessionIn(Strict):
         description="Motif des consultations de cette session ; il est inscrit au journal des lectures.",
         examples=["déclaration de naissance"],
     )
-    otp: str | None = Field(
-        None,
-        max_length=16,
-        description="Code à usage unique, si un second facteur est demandé à l'officier.",
-        examples=["492039"],
-    )
+    otp: Otp | None = None
 
 
 class SessionOut(BaseModel):
@@ -55,6 +60,35 @@ class SessionOut(BaseModel):
     expires_at: str = Field(description="Fin de la session (UTC).", examples=["2026-11-22T18:00:00.000Z"])
     role: Role = Field(description="Rôle de l'officier.", examples=["clerk"])
     commune: Commune = None
+
+
+class OtpIn(Strict):
+    """La preuve que l'officier a son téléphone ou un code de secours."""
+
+    otp: Otp
+
+
+class FactorOut(BaseModel):
+    """Un secret à photographier : montré une seule fois, sans effet avant sa confirmation."""
+
+    secret: str = Field(
+        description="Secret en base32, à saisir si l'appareil photo ne lit pas le code.",
+        examples=["JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"],
+    )
+    otpauth: str = Field(
+        description="Adresse otpauth:// pour une application de codes.",
+        examples=["otpauth://totp/Mboka:m.mbuyi?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Mboka"],
+    )
+    qr: str = Field(description="La même adresse en QR code : texte SVG.", examples=["<svg …></svg>"])
+
+
+class RecoveryOut(BaseModel):
+    """Les codes de secours : à imprimer et à garder loin du téléphone. Chacun sert une fois."""
+
+    recovery: list[str] = Field(
+        description="Dix codes de secours, montrés une seule fois.",
+        examples=[["M5QX-7LTA-2KDE-J4WN-PR6C-ZB3H"]],
+    )
 
 
 class OfficerIn(Strict):

@@ -1,4 +1,4 @@
-"""Sessions of officers: logging in, the officer behind a token, logging out, and the brake on guessing passwords.
+"""Sessions of officers: logging in, the officer behind a token, logging out.
 
 Tokens are opaque and stored as SHA-256 only. Sessions of devices belong to the ledger."""
 
@@ -6,26 +6,24 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
-from app.access import tables
+from app.access import factors, tables
 from app.access.idempotency import forget_before
 from app.access.officers import Officer, hash_password, normal_username, verify_password
+from app.access.tries import Tries
 from app.clock import Clock, stamp
 from app.database import Database
 from app.errors import problem
 
 WRONG_LOGIN = problem("wrong_login", 401, "Connexion refusée", "Identifiant ou mot de passe incorrect.")
-TOO_MANY_TRIES = problem("too_many_tries", 429, "Trop d'essais", "Attendez avant de réessayer.")
 
-WINDOW_MINUTES = 15
 KEPT_ANSWERS = timedelta(days=30)
+SIGNING_MINUTES = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +33,6 @@ class OpenedSession:
     token: str
     expires_at: str
     officer: Officer
-
-
-class Tries:
-    """Counts tries to log in by person, never by address: a whole commune shares one address."""
-
-    def __init__(self, most: int) -> None:
-        self._limit = RateLimitItemPerMinute(most, WINDOW_MINUTES)
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-
-    def take(self, person: str, now: datetime) -> None:
-        """Count one try before its password is looked at; raises `too_many_tries` with Retry-After in seconds."""
-        if self._limiter.hit(self._limit, person):
-            return
-        left = self._limiter.get_window_stats(self._limit, person).reset_time - now.timestamp()
-        seconds = int(min(max(left, 1), WINDOW_MINUTES * 60))
-        raise TOO_MANY_TRIES(
-            f"Trop d'essais pour cet identifiant ; réessayez dans {seconds} secondes.",
-            headers={"Retry-After": str(seconds)},
-        )
-
-    def forget(self, person: str) -> None:
-        """Start again at zero after a right password."""
-        self._limiter.clear(self._limit, person)
 
 
 class Login:
@@ -71,8 +46,14 @@ class Login:
         # Unknown names are checked against this hash, so that they take the time of a known one.
         self._nobody = hash_password(secrets.token_urlsafe(24))
 
-    def open_session(self, username: str, password: str, *, purpose: str | None = None) -> OpenedSession:
-        """Log in; raises `wrong_login` (the same for unknown, disabled and mistaken) or `too_many_tries`."""
+    def open_session(
+        self, username: str, password: str, *, purpose: str | None = None, otp: str | None = None
+    ) -> OpenedSession:
+        """Log in; a code of an enrolled factor opens the session's signing window too.
+
+        Raises `wrong_login` (the same for unknown, disabled and mistaken), `second_factor_required` after a right
+        password, or `too_many_tries`.
+        """
         now = self._clock.now()
         username = normal_username(username)
         self._tries.take(username, now)
@@ -83,7 +64,6 @@ class Login:
         right = verify_password(password, row.password_hash if row else self._nobody)
         if row is None or not right or row.disabled_at is not None:
             raise WRONG_LOGIN()
-        self._tries.forget(username)
         token = secrets.token_urlsafe(32)
         expires_at = stamp(now + self._life)
         with self._database.write() as connection:
@@ -95,9 +75,14 @@ class Login:
             )
             if connection.scalar(same.with_for_update()) is None:
                 raise WRONG_LOGIN()
+            enrolled = factors.is_enrolled(connection, row.id)
+            if enrolled:
+                factors.accept(connection, row.id, otp, at=now)
             _sweep(connection, row.id, now=now)
             connection.execute(
                 tables.officer_session.insert().values(
+                    id=str(uuid.uuid4()),
+                    second_factor_at=stamp(now) if enrolled else None,
                     token_hash=_hash(token),
                     officer=row.id,
                     purpose=purpose,
@@ -105,13 +90,19 @@ class Login:
                     expires_at=expires_at,
                 )
             )
+        self._tries.forget(username)
         return OpenedSession(
             token, expires_at, Officer(row.id, row.username, row.name, row.role, row.commune, purpose)
         )
 
 
-def session_officer(connection: sa.Connection, token: str, *, at: datetime) -> Officer | None:
-    """The officer behind a token at that moment, or None when it is unknown, expired or its officer disabled."""
+def session_officer(
+    connection: sa.Connection, token: str, *, at: datetime, signing_minutes: float = SIGNING_MINUTES
+) -> Officer | None:
+    """The officer behind a token at that moment, or None when it is unknown, expired or its officer disabled.
+
+    `signing_minutes`: how long a right code lets this session sign.
+    """
     query = (
         sa.select(
             tables.officer.c.id,
@@ -120,6 +111,8 @@ def session_officer(connection: sa.Connection, token: str, *, at: datetime) -> O
             tables.officer.c.role,
             tables.officer.c.commune,
             tables.officer_session.c.purpose,
+            tables.officer_session.c.id,
+            tables.officer_session.c.second_factor_at,
         )
         .join(tables.officer_session, tables.officer_session.c.officer == tables.officer.c.id)
         .where(
@@ -129,7 +122,10 @@ def session_officer(connection: sa.Connection, token: str, *, at: datetime) -> O
         )
     )
     row = connection.execute(query).one_or_none()
-    return None if row is None else Officer(*row)
+    if row is None:
+        return None
+    *who, second_factor_at = row
+    return Officer(*who, factors.window_end(second_factor_at, minutes=signing_minutes))
 
 
 def close_session(connection: sa.Connection, token: str) -> None:

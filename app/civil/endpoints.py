@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import JSONResponse
 
+from app.access.factors import require_signature
 from app.access.idempotency import IdempotencyKey
 from app.access.jurisdiction import require
 from app.access.officers import Officer
@@ -171,17 +172,21 @@ def register_birth(
     """Dresse l'acte à la date du jour avec le numéro suivant du bureau ; rien ne le modifie ensuite.
 
     L'enfant devient une personne du ménage de sa mère si elle est une résidente connue ; sinon une tâche est ouverte.
+    La signature veut un second facteur : 401 `second_factor_required`, 403 `second_factor_not_enrolled`.
     409 `already_registered`, `clock_unsure`, `declaration_contested` ; 422 `judgment_required` hors délai, sur
     jugement, ou tant que le délai est indéterminé ; 422 `declaration_doubtful`.
     """
     _require_id(birth_id)
     route = f"POST /v1/births/{birth_id}/registration"
-    once = Once(officer, key, route=route, body=body.model_dump_json(exclude_unset=True).encode())
+    signed = body.model_dump_json(exclude_unset=True, exclude={"otp"})
+    once = Once(officer, key, route=route, body=signed.encode())
     judgment = body.judgment.model_dump() if body.judgment is not None else None
     entry = Entry(body.office, body.volume, body.folio, judgment)
     with store.write() as connection:
         if again := once.before(connection):
             return again
+        at = door.clock.clock.now()
+        require_signature(connection, officer, body.otp, at=at, demo=door.standing.demo)
         today = day_of_registration(connection, door, ahead_hours=config.clock_ahead_hours)
         act = register(connection, door, officer, birth=birth_id, entry=entry, today=today)
         return once.keep(connection, door, _registered(act))
