@@ -18,6 +18,7 @@ import app.ledger.exchange
 import app.population.endpoints
 import app.statistics.endpoints
 import app.territory.endpoints
+from app.access.pace import Pace
 from app.access.permissions import Permission, allow, public
 from app.access.sessions import Login
 from app.census.projector import PROJECTIONS as CENSUS
@@ -121,7 +122,15 @@ def create_app(node: Node, *, secure: bool = False, relay: bool = False) -> Fast
     state.reading = Turnstile(working=settings.accepting, waiting=settings.waiting)
     packs = Path(settings.data) / "packs"
     state.packs = Packs(node.door, packs, clock=node.clock, least_rows=settings.pack_rows)
-    state.login = Login(node.database, node.clock, hours=settings.session_hours, tries=settings.login_tries)
+    state.login = Login(
+        node.database,
+        node.clock,
+        hours=settings.session_hours,
+        tries=settings.login_tries,
+        idle_minutes=settings.idle_minutes,
+    )
+    state.pace = Pace(settings.requests_per_minute)
+    state.device_pace = Pace(settings.device_requests_per_minute)
     problems.install(application)
     _include(application)
     _describe_in_french(application)

@@ -16,6 +16,7 @@ import pyotp
 from fastapi import FastAPI
 
 from app.access import factors
+from app.access.office import Office, set_office
 from app.access.officers import Officer, add_officer
 from app.clock import Clock
 from app.database import Database
@@ -29,6 +30,7 @@ from sync.protocol import Header, write_batch, write_line
 from sync.seal import Key, make_grant, make_node_cert, sign_compact, sign_detached
 from tests.web.client import InProcess
 
+UNHURRIED = {"signing_minutes": 100_000.0, "idle_minutes": 0, "requests_per_minute": 0}
 SIGNING = ("registrar", "delegate")
 PASSWORD = "tiges de bambou 2026"
 
@@ -96,7 +98,10 @@ class TestNode:
     def add_officer(
         self, role: str, commune: str | None = None, *, username: str | None = None
     ) -> tuple[str, str]:
-        """(id, username) of a new officer; a commune's officers belong to it unless another is given."""
+        """(id, username) of a new officer; a commune's officers belong to it unless another is given.
+
+        A delegate is in office since 2020.
+        """
         self.counter += 1
         name = username or f"{role}{self.counter}"
         home = commune if commune is not None or role == "admin" else self.door.standing.commune
@@ -111,6 +116,9 @@ class TestNode:
                 at=self.node.clock.now(),
                 whole_province=self.door.standing.is_province,
             )
+            if role == "delegate":
+                since = Office("2020-01-01", None, "Délégation n° 3/2020")
+                set_office(connection, row.id, since, by=None, at=self.node.clock.now())
         return row.id, name
 
     def officer(self, role: str, commune: str | None = None) -> dict[str, str]:
@@ -203,11 +211,11 @@ def make_node(
     commune: str | None = "CD-KN-017",
     clock: Clock | None = None,
     demo: bool = False,
-    signing_minutes: float = 100_000.0,
+    **settings: Any,
 ) -> TestNode:
     """A node on a migrated, empty database. `both` certifies itself: it enrols tablets without a province.
 
-    The signing window outlasts every session unless the test is about it.
+    What ends because time passes, or because many requests come, does not unless the test is about it (`settings`).
     """
     home = directory / f"node-{uuid.uuid4().hex[:8]}"
     home.mkdir()
@@ -216,8 +224,8 @@ def make_node(
         database, home, kind=kind, commune=commune if kind != "province" else None, demo=demo, clock=the_clock
     )
     url = database.url.render_as_string(hide_password=False)
-    settings = Settings(data=home, database_url=url, signing_minutes=signing_minutes)
-    node = Node.open(settings, database=database, clock=the_clock)
+    chosen = Settings(data=home, database_url=url, **(UNHURRIED | settings))
+    node = Node.open(chosen, database=database, clock=the_clock)
     application = create_app(node)
     return TestNode(node, application, InProcess(application))
 

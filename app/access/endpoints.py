@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from ipaddress import ip_address
 from typing import Annotated
 from uuid import UUID
@@ -12,6 +13,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials
 
 from app.access import factors, officers
+from app.access.office import Office, set_office
 from app.access.officers import Officer, OfficerRow
 from app.access.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
 from app.access.permissions import BEARER, Permission, allow, clock, database, node_kind, public
@@ -21,11 +23,13 @@ from app.access.schemas import (
     OfficerOut,
     OfficerPatch,
     OtpIn,
+    OwnSession,
+    PasswordIn,
     RecoveryOut,
     SessionIn,
     SessionOut,
 )
-from app.access.sessions import Login, close_session
+from app.access.sessions import Login, close_own_session, close_session, own_sessions
 from app.clock import Clock
 from app.database import Database
 from app.errors import problem
@@ -43,6 +47,9 @@ Admin = Annotated[Officer, Depends(allow(Permission.MANAGE_OFFICERS))]
 Store = Annotated[Database, Depends(database)]
 Now = Annotated[Clock, Depends(clock)]
 Kind = Annotated[str, Depends(node_kind)]
+
+
+OFFICE = {"office_from", "office_to", "appointed_by"}
 
 
 def login(request: Request) -> Login:
@@ -94,6 +101,52 @@ def end_session(bearer: Annotated[HTTPAuthorizationCredentials, Depends(BEARER)]
     """Le jeton ne vaut plus rien ensuite."""
     with store.write() as connection:
         close_session(connection, bearer.credentials)
+    return Response(status_code=204)
+
+
+@router.get("/sessions", summary="Ses sessions ouvertes")
+def read_own_sessions(me: Me, store: Store, *, now: Now) -> list[OwnSession]:
+    """Où l'officier est connecté : une session inconnue se ferme, puis le mot de passe se change."""
+    with store.read() as connection:
+        rows = own_sessions(connection, me, at=now.now())
+    return [
+        OwnSession(
+            **asdict(row),
+            current=row.id == me.session,
+            signs_until=me.signs_until if row.id == me.session else None,
+        )
+        for row in rows
+    ]
+
+
+@router.delete(
+    "/sessions/{session_id}",
+    status_code=204,
+    response_class=Response,
+    summary="Fermer une de ses sessions",
+)
+def end_own_session(
+    session_id: Annotated[UUID, Path(description="Identifiant de la session.")], me: Me, store: Store
+) -> Response:
+    """Son jeton ne vaut plus rien ensuite. 404 `session_unknown`."""
+    with store.write() as connection:
+        close_own_session(connection, me, str(session_id))
+    return Response(status_code=204)
+
+
+@router.post(
+    "/officers/me/password",
+    status_code=204,
+    response_class=Response,
+    summary="Changer son mot de passe",
+    dependencies=[Depends(protected_channel)],
+)
+def change_own_password(body: PasswordIn, me: Me, door: Annotated[Login, Depends(login)]) -> Response:
+    """Au moins douze caractères, pas un mot connu ; rien n'oblige à en changer souvent. Les autres sessions finissent.
+
+    403 `wrong_password`, 422 `weak_password`, 429 `too_many_tries`.
+    """
+    door.change_own_password(me, old=body.old, new=body.new)
     return Response(status_code=204)
 
 
@@ -177,7 +230,7 @@ def read_officers(_admin: Admin, store: Store, cursor: Cursor = None, limit: Lim
     "/officers", status_code=201, summary="Ajouter un officier", dependencies=[Depends(protected_channel)]
 )
 def create_officer(
-    body: OfficerIn, _admin: Admin, store: Store, *, now: Now, kind: Kind, request: Request
+    body: OfficerIn, admin: Admin, store: Store, *, now: Now, kind: Kind, request: Request
 ) -> OfficerOut:
     """Sans commune, l'officier d'un nœud communal reçoit la commune du nœud."""
     home = body.commune or officers.default_commune(body.role, kind, node_commune=request.app.state.commune)
@@ -193,6 +246,9 @@ def create_officer(
             at=now.now(),
             whole_province=kind != "commune",
         )
+        office = Office(body.office_from, body.office_to, body.appointed_by)
+        set_office(connection, row.id, office, by=admin.id, at=now.now())
+        row = officers.find_officer(connection, row.id)
     return _out(row)
 
 
@@ -202,13 +258,13 @@ def create_officer(
 def patch_officer(
     officer_id: OfficerId,
     body: OfficerPatch,
-    _admin: Admin,
+    admin: Admin,
     *,
     store: Store,
     now: Now,
     kind: Kind,
 ) -> OfficerOut:
-    """Nom, rôle, commune, mot de passe, fermeture ou réouverture du compte ; changer ses droits ferme ses sessions.
+    """Nom, rôle, commune, dates de fonction, mot de passe, fermeture du compte ; changer ses droits ferme ses sessions.
 
     409 `last_admin` : le dernier compte d'administrateur ouvert ne se ferme pas et ne change pas de rôle.
     """
@@ -226,6 +282,10 @@ def patch_officer(
                 commune=home,
                 whole_province=kind != "commune",
             )
+        if given & OFFICE:
+            was = {name: getattr(before, name) for name in OFFICE}
+            office = Office(**was | body.model_dump(include=OFFICE & given))
+            set_office(connection, officer, office, by=admin.id, at=now.now())
         if "password" in given:
             officers.change_password(connection, officer, password=body.password)
         if "disabled" in given:

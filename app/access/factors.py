@@ -1,5 +1,5 @@
-"""The second factor of an officer: enrolling a TOTP secret (RFC 6238), accepting each code once, recovery codes, and the
-signing window a code opens for one session. What a signature changes is the business of the act that asks for it."""
+"""The second factor of an officer: enrolling a TOTP secret (RFC 6238), accepting each code once, recovery codes, and
+the signing window a code opens for one session. What is signed is the business of the act that asks for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import pyotp
 import sqlalchemy as sa
 
 from app.access import tables
-from app.access.officers import Officer
+from app.access.events import record_event
+from app.access.officers import Officer, end_sessions
 from app.access.tries import Tries
 from app.clock import KINSHASA, stamp
 from app.errors import problem
@@ -98,8 +99,7 @@ def confirm(connection: sa.Connection, officer: Officer, otp: str, *, at: dateti
     )
     mine = tables.officer_factor.c.officer == officer.id
     connection.execute(tables.officer_factor.update().where(mine).values(confirmed_at=stamp(at)))
-    others = tables.officer_session.c.officer == officer.id, tables.officer_session.c.id != officer.session
-    connection.execute(tables.officer_session.delete().where(*others))
+    end_sessions(connection, officer.id, but=officer.session)
     open_window(connection, officer, at=at)
     record_event(connection, officer.id, event="factor_enrolled", by=officer.id, at=at)
     return codes
@@ -122,7 +122,7 @@ def reset(connection: sa.Connection, officer: str, *, by: str | None, at: dateti
     if not is_enrolled(connection, officer):
         raise NO_SECOND_FACTOR()
     _forget(connection, officer)
-    connection.execute(tables.officer_session.delete().where(tables.officer_session.c.officer == officer))
+    end_sessions(connection, officer)
     record_event(connection, officer, event="factor_reset", by=by, at=at)
 
 
@@ -180,15 +180,6 @@ def window_end(second_factor_at: str | None, *, minutes: float) -> str | None:
     if second_factor_at is None:
         return None
     return stamp(datetime.fromisoformat(second_factor_at) + timedelta(minutes=minutes))
-
-
-def record_event(
-    connection: sa.Connection, officer: str, *, event: str, by: str | None, at: datetime
-) -> None:
-    """Write what happened to an officer's (id) account down for good; `by` None = the command line."""
-    connection.execute(
-        tables.officer_event.insert().values(at=stamp(at), officer=officer, by=by, event=event)
-    )
 
 
 def _factor(connection: sa.Connection, officer: str, *, confirmed: bool) -> sa.Row[tuple[str, ...]] | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from sync.catalogue import is_date
 
 Role = Literal["agent", "clerk", "registrar", "delegate", "supervisor", "planner", "admin"]
 # Generous bounds: the rules, with their own codes, are in officers.py.
@@ -27,6 +29,15 @@ Commune = Annotated[
         max_length=16, description="Code de la commune ; null = toute la province.", examples=["CD-KN-017"]
     ),
 ]
+
+
+def _day(text: str) -> str:
+    if not is_date(text) or len(text) != 10:
+        raise ValueError("Une date de la forme AAAA-MM-JJ est attendue.")
+    return text
+
+
+Day = Annotated[str, Field(max_length=10), AfterValidator(_day)]
 
 
 class Strict(BaseModel):
@@ -68,6 +79,34 @@ class OtpIn(Strict):
     otp: Otp
 
 
+class PasswordIn(Strict):
+    """Changement de son propre mot de passe."""
+
+    old: Password
+    new: Password
+
+
+class OwnSession(BaseModel):
+    """Une session ouverte de l'officier, sans son jeton."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str = Field(
+        description="Identifiant de la session (UUID).", examples=["3a1f8a0e-65a4-4d1c-9c5e-6f2f0a1b7c20"]
+    )
+    purpose: str | None = Field(
+        None, description="Motif des consultations.", examples=["déclaration de naissance"]
+    )
+    created_at: str = Field(description="Ouverture (UTC).", examples=["2026-11-22T10:00:00.000Z"])
+    expires_at: str = Field(description="Fin (UTC).", examples=["2026-11-22T18:00:00.000Z"])
+    current: bool = Field(description="true = la session qui demande.", examples=[True])
+    signs_until: str | None = Field(
+        None,
+        description="Jusqu'à quand la session qui demande signe sans nouveau code (UTC).",
+        examples=["2026-11-22T10:10:00.000Z"],
+    )
+
+
 class FactorOut(BaseModel):
     """Un secret à photographier : montré une seule fois, sans effet avant sa confirmation."""
 
@@ -103,6 +142,19 @@ class OfficerIn(Strict):
     role: Role = Field(description="Rôle.", examples=["clerk"])
     commune: Commune = None
     password: Password
+    office_from: Day | None = Field(
+        None, description="Premier jour en fonction ; null = sans date.", examples=["2026-01-05"]
+    )
+    office_to: Day | None = Field(
+        None, description="Dernier jour en fonction ; null = sans fin.", examples=["2026-12-31"]
+    )
+    appointed_by: str | None = Field(
+        None,
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="Acte de nomination ou de délégation.",
+        examples=["Arrêté n° 12/2026 du bourgmestre"],
+    )
 
 
 class OfficerPatch(Strict):
@@ -115,6 +167,19 @@ class OfficerPatch(Strict):
         False, description="true ferme le compte et ses sessions, false le rouvre.", examples=[True]
     )
     password: Password = ""
+    office_from: Day | None = Field(
+        None, description="Premier jour en fonction ; null = sans date.", examples=["2026-01-05"]
+    )
+    office_to: Day | None = Field(
+        None, description="Dernier jour en fonction ; null = sans fin.", examples=["2026-12-31"]
+    )
+    appointed_by: str | None = Field(
+        None,
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="Acte de nomination ou de délégation.",
+        examples=["Arrêté n° 12/2026 du bourgmestre"],
+    )
 
 
 class OfficerOut(BaseModel):
@@ -132,4 +197,15 @@ class OfficerOut(BaseModel):
     created_at: str = Field(description="Création du compte (UTC).", examples=["2026-11-22T08:00:00.000Z"])
     disabled_at: str | None = Field(
         None, description="Fermeture du compte (UTC) ; null = ouvert.", examples=[None]
+    )
+    office_from: str | None = Field(
+        None, description="Premier jour en fonction ; null = sans date.", examples=["2026-01-05"]
+    )
+    office_to: str | None = Field(
+        None, description="Dernier jour en fonction ; null = sans fin.", examples=["2026-12-31"]
+    )
+    appointed_by: str | None = Field(
+        None,
+        description="Acte de nomination ou de délégation.",
+        examples=["Arrêté n° 12/2026 du bourgmestre"],
     )

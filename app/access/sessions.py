@@ -13,13 +13,19 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from app.access import factors, tables
+from app.access.events import record_event
 from app.access.idempotency import forget_before
-from app.access.officers import Officer, hash_password, normal_username, verify_password
+from app.access.officers import Officer, end_sessions, normal_username
+from app.access.passwords import hash_password, require_strong, verify_password
 from app.access.tries import Tries
 from app.clock import Clock, stamp
 from app.database import Database
 from app.errors import problem
 
+SESSION_UNKNOWN = problem("session_unknown", 404, "Session inconnue", "Relisez la liste de vos sessions.")
+WRONG_PASSWORD = problem(
+    "wrong_password", 403, "Ancien mot de passe faux", "Retapez le mot de passe que vous avez aujourd'hui."
+)
 WRONG_LOGIN = problem("wrong_login", 401, "Connexion refusée", "Identifiant ou mot de passe incorrect.")
 
 KEPT_ANSWERS = timedelta(days=30)
@@ -36,13 +42,21 @@ class OpenedSession:
 
 
 class Login:
-    """The door of officers of one node; `hours` is the life of a session, `tries` the wrong passwords in 15 minutes."""
+    """The door of officers of one node; `hours` is the life of a session, `tries` the wrong passwords in 15 minutes.
 
-    def __init__(self, database: Database, clock: Clock, *, hours: float, tries: int) -> None:
+    `idle_minutes` without a request end a session, 0 = never.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, *, hours: float, tries: int, idle_minutes: float = 0
+    ) -> None:
         self._database = database
         self._clock = clock
         self._life = timedelta(hours=hours)
         self._tries = Tries(tries)
+        self._idle = timedelta(minutes=idle_minutes)
+        # In memory: a write at each read would cost more than the pause it measures. A restart begins it anew.
+        self._seen: dict[str, datetime] = {}
         # Unknown names are checked against this hash, so that they take the time of a known one.
         self._nobody = hash_password(secrets.token_urlsafe(24))
 
@@ -64,7 +78,7 @@ class Login:
         right = verify_password(password, row.password_hash if row else self._nobody)
         if row is None or not right or row.disabled_at is not None:
             raise WRONG_LOGIN()
-        token = secrets.token_urlsafe(32)
+        token, session = secrets.token_urlsafe(32), str(uuid.uuid4())
         expires_at = stamp(now + self._life)
         with self._database.write() as connection:
             # The account may have been closed or re-keyed while the password was checked.
@@ -81,7 +95,7 @@ class Login:
             _sweep(connection, row.id, now=now)
             connection.execute(
                 tables.officer_session.insert().values(
-                    id=str(uuid.uuid4()),
+                    id=session,
                     second_factor_at=stamp(now) if enrolled else None,
                     token_hash=_hash(token),
                     officer=row.id,
@@ -91,9 +105,45 @@ class Login:
                 )
             )
         self._tries.forget(username)
-        return OpenedSession(
-            token, expires_at, Officer(row.id, row.username, row.name, row.role, row.commune, purpose)
-        )
+        self._seen = {one: at for one, at in self._seen.items() if now - at < self._life} | {session: now}
+        who = Officer(row.id, row.username, row.name, row.role, row.commune, purpose, session)
+        return OpenedSession(token, expires_at, who)
+
+    def is_awake(self, session: str) -> bool:
+        """True, and noted as seen now, unless the session (id) was left alone too long: then it ends."""
+        now = self._clock.now()
+        if self._idle and now - self._seen.get(session, now) >= self._idle:
+            with self._database.write() as connection:
+                connection.execute(
+                    tables.officer_session.delete().where(tables.officer_session.c.id == session)
+                )
+            return False
+        self._seen[session] = now
+        return True
+
+    def change_own_password(self, officer: Officer, *, old: str, new: str) -> None:
+        """An officer's new password for his old one; his other sessions end.
+
+        Raises `wrong_password` (403), `too_many_tries` (429) or `weak_password` (422).
+        """
+        mine = tables.officer.c.id == officer.id
+        self._tries.take(officer.username, self._clock.now())
+        with self._database.read() as connection:
+            stored = connection.scalar(sa.select(tables.officer.c.password_hash).where(mine)) or self._nobody
+        if not verify_password(old, stored):
+            raise WRONG_PASSWORD()
+        self._tries.forget(officer.username)
+        require_strong(new, officer.username)
+        hashed = hash_password(new)
+        with self._database.write() as connection:
+            same = mine, tables.officer.c.password_hash == stored
+            changed = connection.execute(tables.officer.update().where(*same).values(password_hash=hashed))
+            if changed.rowcount != 1:
+                raise WRONG_PASSWORD()
+            end_sessions(connection, officer.id, but=officer.session)
+            record_event(
+                connection, officer.id, event="password_changed", by=officer.id, at=self._clock.now()
+            )
 
 
 def session_officer(
@@ -112,6 +162,8 @@ def session_officer(
             tables.officer.c.commune,
             tables.officer_session.c.purpose,
             tables.officer_session.c.id,
+            tables.officer.c.office_from,
+            tables.officer.c.office_to,
             tables.officer_session.c.second_factor_at,
         )
         .join(tables.officer_session, tables.officer_session.c.officer == tables.officer.c.id)
@@ -126,6 +178,34 @@ def session_officer(
         return None
     *who, second_factor_at = row
     return Officer(*who, factors.window_end(second_factor_at, minutes=signing_minutes))
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """One session as its officer sees it, without the token; times are RFC 3339 texts in UTC."""
+
+    id: str
+    purpose: str | None
+    created_at: str
+    expires_at: str
+
+
+def own_sessions(connection: sa.Connection, officer: Officer, *, at: datetime) -> list[SessionRow]:
+    """The officer's open sessions, the oldest first."""
+    session = tables.officer_session.c
+    query = (
+        sa.select(session.id, session.purpose, session.created_at, session.expires_at)
+        .where(session.officer == officer.id, session.expires_at > stamp(at))
+        .order_by(session.created_at, session.id)
+    )
+    return [SessionRow(*row) for row in connection.execute(query)]
+
+
+def close_own_session(connection: sa.Connection, officer: Officer, session: str) -> None:
+    """End one of the officer's sessions (id); raises `session_unknown` (404) for one that is not his."""
+    his = tables.officer_session.c.officer == officer.id, tables.officer_session.c.id == session
+    if connection.execute(tables.officer_session.delete().where(*his)).rowcount == 0:
+        raise SESSION_UNKNOWN()
 
 
 def close_session(connection: sa.Connection, token: str) -> None:

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from app.access import officers
 from app.access.endpoints import router
 from app.access.officers import OfficerRow
+from app.access.pace import Pace
 from app.access.sessions import Login
 from app.database import Database
 from app.settings import Settings
@@ -36,6 +37,7 @@ def application(database: Database, clock: TestClock, tmp_path: Path) -> FastAPI
     made.state.commune = "CD-KN-017"
     made.state.secure = False
     made.state.login = Login(database, clock, hours=8, tries=5)
+    made.state.pace = Pace(0)
     made.include_router(router)
     made.add_middleware(BoundedBodies)
     problems.install(made)
