@@ -98,10 +98,7 @@ class TestNode:
     def add_officer(
         self, role: str, commune: str | None = None, *, username: str | None = None
     ) -> tuple[str, str]:
-        """(id, username) of a new officer; a commune's officers belong to it unless another is given.
-
-        A delegate is in office since 2020.
-        """
+        """(id, username) of a new officer; a commune's officers belong to it unless another is given."""
         self.counter += 1
         name = username or f"{role}{self.counter}"
         home = commune if commune is not None or role == "admin" else self.door.standing.commune
@@ -116,17 +113,20 @@ class TestNode:
                 at=self.node.clock.now(),
                 whole_province=self.door.standing.is_province,
             )
-            if role == "delegate":
-                since = Office("2020-01-01", None, "Délégation n° 3/2020")
-                set_office(connection, row.id, since, by=None, at=self.node.clock.now())
         return row.id, name
 
     def officer(self, role: str, commune: str | None = None) -> dict[str, str]:
-        """Headers of a logged-in officer of this role; one who signs has a second factor and has just used it."""
-        identity, username = self.add_officer(role, commune)
+        """Headers of a logged-in officer of this role."""
+        return self.log_in(*self.add_officer(role, commune), role=role)
+
+    def log_in(self, officer: str, username: str, *, role: str) -> dict[str, str]:
+        """Headers of this officer's first session; who signs is in office and has just used his second factor."""
         login = {"username": username, "password": PASSWORD, "purpose": "essai"}
         if role in SIGNING:
-            login["otp"] = self.code(self.enrol_factor(identity, username))
+            with self.database.write() as connection:
+                since = Office("2020-01-01", None, "Arrêté n° 3/2020")
+                set_office(connection, officer, since, by=None, at=self.node.clock.now())
+            login["otp"] = self.code(self.enrol_factor(officer, username))
         answer = self.client.post("/v1/sessions", json=login)
         assert answer.status_code == 201, answer.text
         return {"Authorization": f"Bearer {answer.json()['token']}"}

@@ -1,4 +1,4 @@
-"""`mboka officer office` and `reset-factor`: what an administrator at the server's keyboard decides about an officer."""
+"""`mboka officer office` and `reset-factor`: what an administrator at the server's keyboard decides on officers."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from app.access.officers import Officer, OfficerRow
 from app.access.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
 from app.access.permissions import BEARER, Permission, allow, clock, database, node_kind, public
 from app.access.schemas import (
+    FactorIn,
     FactorOut,
     OfficerIn,
     OfficerOut,
@@ -156,11 +157,21 @@ def change_own_password(body: PasswordIn, me: Me, door: Annotated[Login, Depends
     summary="Préparer son second facteur",
     dependencies=[Depends(protected_channel)],
 )
-def start_factor(me: Me, store: Store, *, now: Now, response: Response) -> FactorOut:
+def start_factor(
+    body: FactorIn,
+    me: Me,
+    *,
+    door: Annotated[Login, Depends(login)],
+    store: Store,
+    now: Now,
+    response: Response,
+) -> FactorOut:
     """Donne un secret à photographier avec une application de codes (TOTP). Il ne vaut qu'une fois confirmé.
 
-    409 `second_factor_enrolled` si un téléphone est déjà inscrit.
+    Le mot de passe est demandé encore : un poste laissé ouvert n'inscrit le téléphone de personne d'autre.
+    403 `wrong_password`, 409 `second_factor_enrolled` si un téléphone est déjà inscrit, 429 `too_many_tries`.
     """
+    door.require_password(me, body.password)
     with store.write() as connection:
         started = factors.start(connection, me, at=now.now())
     response.headers["Cache-Control"] = "no-store"

@@ -107,6 +107,12 @@ class OwnSession(BaseModel):
     )
 
 
+class FactorIn(Strict):
+    """Demande d'un second facteur."""
+
+    password: Password
+
+
 class FactorOut(BaseModel):
     """Un secret à photographier : montré une seule fois, sans effet avant sa confirmation."""
 

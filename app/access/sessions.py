@@ -24,7 +24,7 @@ from app.errors import problem
 
 SESSION_UNKNOWN = problem("session_unknown", 404, "Session inconnue", "Relisez la liste de vos sessions.")
 WRONG_PASSWORD = problem(
-    "wrong_password", 403, "Ancien mot de passe faux", "Retapez le mot de passe que vous avez aujourd'hui."
+    "wrong_password", 403, "Mot de passe faux", "Retapez le mot de passe que vous avez aujourd'hui."
 )
 WRONG_LOGIN = problem("wrong_login", 401, "Connexion refusée", "Identifiant ou mot de passe incorrect.")
 
@@ -121,22 +121,27 @@ class Login:
         self._seen[session] = now
         return True
 
+    def require_password(self, officer: Officer, password: str) -> str:
+        """Prove once more who sits there; gives the stored hash. Raises `wrong_password` (403), `too_many_tries`."""
+        mine = tables.officer.c.id == officer.id
+        self._tries.take(officer.username, self._clock.now())
+        with self._database.read() as connection:
+            stored = connection.scalar(sa.select(tables.officer.c.password_hash).where(mine)) or self._nobody
+        if not verify_password(password, stored):
+            raise WRONG_PASSWORD()
+        self._tries.forget(officer.username)
+        return stored
+
     def change_own_password(self, officer: Officer, *, old: str, new: str) -> None:
         """An officer's new password for his old one; his other sessions end.
 
         Raises `wrong_password` (403), `too_many_tries` (429) or `weak_password` (422).
         """
-        mine = tables.officer.c.id == officer.id
-        self._tries.take(officer.username, self._clock.now())
-        with self._database.read() as connection:
-            stored = connection.scalar(sa.select(tables.officer.c.password_hash).where(mine)) or self._nobody
-        if not verify_password(old, stored):
-            raise WRONG_PASSWORD()
-        self._tries.forget(officer.username)
+        stored = self.require_password(officer, old)
         require_strong(new, officer.username)
         hashed = hash_password(new)
         with self._database.write() as connection:
-            same = mine, tables.officer.c.password_hash == stored
+            same = tables.officer.c.id == officer.id, tables.officer.c.password_hash == stored
             changed = connection.execute(tables.officer.update().where(*same).values(password_hash=hashed))
             if changed.rowcount != 1:
                 raise WRONG_PASSWORD()
@@ -161,7 +166,7 @@ def session_officer(
             tables.officer.c.role,
             tables.officer.c.commune,
             tables.officer_session.c.purpose,
-            tables.officer_session.c.id,
+            tables.officer_session.c.id.label("session"),
             tables.officer.c.office_from,
             tables.officer.c.office_to,
             tables.officer_session.c.second_factor_at,
@@ -176,8 +181,9 @@ def session_officer(
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
-    *who, second_factor_at = row
-    return Officer(*who, factors.window_end(second_factor_at, minutes=signing_minutes))
+    values = dict(row._mapping)
+    until = factors.window_end(values.pop("second_factor_at"), minutes=signing_minutes)
+    return Officer(**values, signs_until=until)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,13 @@ CLERK = {
     *("read persons", "write persons", "read declarations", "declare", "conflicts", "decide", "statistics"),
     *("deliver", "match", "reports"),
 }
+REGISTRAR = EVERYBODY | CLERK | {"register", "reprise", "annotate", "readers"}
 ROLES: dict[str, set[str]] = {
     "agent": EVERYBODY | {"own devices"},
     "clerk": EVERYBODY | CLERK,
-    "registrar": EVERYBODY | CLERK | {"register", "reprise", "annotate", "readers"},
+    "registrar": REGISTRAR,
+    # "Délégué de l'officier de l'état civil": signs in his place while his delegation lasts.
+    "delegate": REGISTRAR,
     "supervisor": EVERYBODY | {"conflicts", "decide", "devices", "quarantine", "progress"},
     "planner": EVERYBODY | {"statistics"},
     "admin": EVERYBODY | {"officers", "invitations", "settings", "status"},

@@ -19,6 +19,7 @@ from tests.nodes import PASSWORD, TestNode, make_node
 
 Headers = dict[str, str]
 ENTRY = {"office": "CD-KN-017-01", "volume": "1"}
+OWN = {"password": PASSWORD}
 CHILD = {
     "nom": "Mbuyi",
     "sex": "F",
@@ -61,7 +62,7 @@ def said(answer: httpx.Response) -> tuple[int, Any]:
 
 def enrol(node: TestNode, headers: Headers) -> tuple[str, list[str]]:
     """Enrol over REST: (secret, recovery codes)."""
-    started = node.client.post("/v1/officers/me/factor", headers=headers)
+    started = node.client.post("/v1/officers/me/factor", json=OWN, headers=headers)
     assert started.status_code == 201, started.text
     secret = started.json()["secret"]
     address = "/v1/officers/me/factor/confirmation"
@@ -101,8 +102,8 @@ def test_a_telephone_counts_only_once_a_code_of_it_was_right(node: TestNode) -> 
         404,
         "no_second_factor",
     )
-    first = node.client.post("/v1/officers/me/factor", headers=headers).json()
-    again = node.client.post("/v1/officers/me/factor", headers=headers)
+    first = node.client.post("/v1/officers/me/factor", json=OWN, headers=headers).json()
+    again = node.client.post("/v1/officers/me/factor", json=OWN, headers=headers)
     shown = again.json()
     assert again.headers["Cache-Control"] == "no-store"
     assert first["secret"] != shown["secret"]
@@ -117,7 +118,7 @@ def test_a_telephone_counts_only_once_a_code_of_it_was_right(node: TestNode) -> 
     assert right.status_code == 201
     assert len(set(right.json()["recovery"])) == 10
     assert said(log_in(node, username)) == (401, "second_factor_required")
-    twice = node.client.post("/v1/officers/me/factor", headers=headers)
+    twice = node.client.post("/v1/officers/me/factor", json=OWN, headers=headers)
     assert said(twice) == (409, "second_factor_enrolled")
 
 

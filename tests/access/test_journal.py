@@ -39,10 +39,18 @@ def test_a_person_can_be_told_who_read_his_file(database: Database, clerk: Offic
     mother, child = str(uuid.uuid4()), str(uuid.uuid4())
     read(database, clerk, subjects=[mother, child], clock=clock)
     with database.read() as connection:
-        [line] = journal.readings_of(connection, child)
-        assert len(journal.readings_of(connection, mother)) == 1
+        [line] = journal.readings_of(connection, [child])
+        assert len(journal.readings_of(connection, [mother])) == 1
     assert line == journal.Reading(
-        "2026-02-02T09:00:00.000Z", "mbuyi", "Mbuyi", "clerk", "certificat", "person", "CD-KN-017", ROUTE
+        line.id,
+        "2026-02-02T09:00:00.000Z",
+        "mbuyi",
+        "Mbuyi",
+        "clerk",
+        "certificat",
+        "person",
+        "CD-KN-017",
+        ROUTE,
     )
 
 
