@@ -3,7 +3,7 @@ a whole commune shares one."""
 
 from __future__ import annotations
 
-import time
+from datetime import datetime
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -23,10 +23,10 @@ class Pace:
         self._limit = RateLimitItemPerMinute(most) if most else None
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
-    def take(self, who: str) -> None:
+    def take(self, who: str, now: datetime) -> None:
         """Count one request of an officer or a device (id); raises `too_many_requests` with Retry-After in seconds."""
         if self._limit is None or self._limiter.hit(self._limit, who):
             return
-        left = self._limiter.get_window_stats(self._limit, who).reset_time - time.time()
+        left = self._limiter.get_window_stats(self._limit, who).reset_time - now.timestamp()
         seconds = min(max(int(left) + 1, 1), 60)
         raise TOO_MANY_REQUESTS(f"Réessayez dans {seconds} secondes.", headers={"Retry-After": str(seconds)})

@@ -150,7 +150,7 @@ class OfficerGuard:
         """Raises `login_required` (401), `too_many_requests` (429), `role_forbidden`, `not_in_office` (403) or
         `purpose_required` (428)."""
         officer = _behind(request, bearer)
-        request.app.state.pace.take(officer.id)
+        request.app.state.pace.take(officer.id, clock(request).now())
         if not self.permissions & permissions_of(officer, node_kind(request)):
             raise ROLE_FORBIDDEN(f"Le rôle « {officer.role} » ne donne pas accès à cette opération.")
         if self.permissions <= _SIGNING and request.method != "GET":

@@ -13,16 +13,13 @@ Role = Literal["agent", "clerk", "registrar", "delegate", "supervisor", "planner
 Password = Annotated[
     str, Field(max_length=1000, description="Mot de passe.", examples=["trois manguiers au marché"])
 ]
-# Without a default: each field that takes it says whether it may be left out.
-Otp = Annotated[
-    str,
-    Field(
-        max_length=40,
-        description="Code à usage unique du téléphone (six chiffres), ou code de secours, si l'officier a un "
-        "second facteur.",
-        examples=["492039"],
-    ),
-]
+_OTP = Field(
+    description="Code à usage unique du téléphone (six chiffres) ou code de secours, si un second facteur est inscrit.",
+    examples=["492039"],
+)
+Otp = Annotated[str, Field(max_length=40), _OTP]
+# What a call that signs takes: `otp: OptionalOtp = None`.
+OptionalOtp = Annotated[Annotated[str, Field(max_length=40)] | None, _OTP]
 Commune = Annotated[
     str | None,
     Field(
@@ -58,7 +55,7 @@ class SessionIn(Strict):
         description="Motif des consultations de cette session ; il est inscrit au journal des lectures.",
         examples=["déclaration de naissance"],
     )
-    otp: Otp | None = None
+    otp: OptionalOtp = None
 
 
 class SessionOut(BaseModel):

@@ -91,7 +91,7 @@ def calling_device(
         with store.read() as connection:
             sender = sessions.session_device(connection, door, bearer.credentials, at=now.now())
         if sender is not None:
-            request.app.state.device_pace.take(sender.dev)
+            request.app.state.device_pace.take(sender.dev, now.now())
             return sender
     raise sessions.SESSION_REQUIRED(headers={"WWW-Authenticate": "Bearer"})
 

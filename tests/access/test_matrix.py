@@ -294,7 +294,7 @@ both = pytest.mark.parametrize("place", [("both", engine) for engine in ENGINES]
 @both
 def test_a_route_that_forgot_which_roles_it_is_for_is_found(place: Place) -> None:
     seats = [place.seat("agent"), place.seat("admin", None)]
-    for call in OFFICERS:
+    for call in (each for each in OFFICERS if each.right != "own session"):
         with planted(place, call, lambda _right: OfficerGuard(EVERYTHING)) as client:
             assert differences(client, place, [call], seats), call.name
 

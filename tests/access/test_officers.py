@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from app.access import officers
-from app.access.passwords import require_strong, tables
+from app.access import officers, tables
+from app.access.passwords import require_strong
 from app.database import Database
 from app.errors import Problem
 from tests.access.conftest import PASSWORD, AddOfficer
