@@ -197,7 +197,18 @@ def officer_list(data: Data, as_json: AsJson = False) -> None:
     if as_json:
         print_json(
             [
-                {c: getattr(row, c) for c in ("username", "name", "role", "commune", "disabled_at")}
+                {
+                    c: getattr(row, c)
+                    for c in (
+                        "username",
+                        "name",
+                        "role",
+                        "commune",
+                        "disabled_at",
+                        "office_from",
+                        "office_to",
+                    )
+                }
                 for row in rows
             ]
         )
