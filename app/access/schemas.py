@@ -133,7 +133,25 @@ class RecoveryOut(BaseModel):
     )
 
 
-class OfficerIn(Strict):
+class OfficeDates(Strict):
+    """Les dates de fonction d'un officier."""
+
+    office_from: Day | None = Field(
+        None, description="Premier jour en fonction ; null = sans date.", examples=["2026-01-05"]
+    )
+    office_to: Day | None = Field(
+        None, description="Dernier jour en fonction ; null = sans fin.", examples=["2026-12-31"]
+    )
+    appointed_by: str | None = Field(
+        None,
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="Acte de nomination ou de délégation.",
+        examples=["Arrêté n° 12/2026 du bourgmestre"],
+    )
+
+
+class OfficerIn(OfficeDates):
     """Nouvel officier."""
 
     username: str = Field(
@@ -145,22 +163,9 @@ class OfficerIn(Strict):
     role: Role = Field(description="Rôle.", examples=["clerk"])
     commune: Commune = None
     password: Password
-    office_from: Day | None = Field(
-        None, description="Premier jour en fonction ; null = sans date.", examples=["2026-01-05"]
-    )
-    office_to: Day | None = Field(
-        None, description="Dernier jour en fonction ; null = sans fin.", examples=["2026-12-31"]
-    )
-    appointed_by: str | None = Field(
-        None,
-        max_length=200,
-        pattern=r"^[^\x00-\x1f\x7f]*$",
-        description="Acte de nomination ou de délégation.",
-        examples=["Arrêté n° 12/2026 du bourgmestre"],
-    )
 
 
-class OfficerPatch(Strict):
+class OfficerPatch(OfficeDates):
     """Ce qui change pour un officier ; un champ absent ne change pas."""
 
     name: str = Field("", max_length=400, description="Nom complet.", examples=["Marie Mbuyi Kalala"])
@@ -170,19 +175,6 @@ class OfficerPatch(Strict):
         False, description="true ferme le compte et ses sessions, false le rouvre.", examples=[True]
     )
     password: Password = ""
-    office_from: Day | None = Field(
-        None, description="Premier jour en fonction ; null = sans date.", examples=["2026-01-05"]
-    )
-    office_to: Day | None = Field(
-        None, description="Dernier jour en fonction ; null = sans fin.", examples=["2026-12-31"]
-    )
-    appointed_by: str | None = Field(
-        None,
-        max_length=200,
-        pattern=r"^[^\x00-\x1f\x7f]*$",
-        description="Acte de nomination ou de délégation.",
-        examples=["Arrêté n° 12/2026 du bourgmestre"],
-    )
 
 
 class OfficerOut(BaseModel):

@@ -82,4 +82,4 @@ def test_nobody_can_change_the_journal_not_even_by_sql(
     with pytest.raises(sa.exc.DBAPIError, match="only appended to"), database.write() as connection:
         connection.exec_driver_sql(change)
     with database.read() as connection:
-        assert [line.purpose for line in journal.readings_of(connection, subject)] == ["certificat"]
+        assert [line.purpose for line in journal.readings_of(connection, [subject])] == ["certificat"]
