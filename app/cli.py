@@ -19,6 +19,7 @@ from rich.table import Table
 import migrations
 from app import doctor, serving
 from app.access import officers
+from app.access.commands import add_commands as add_officer_commands
 from app.bundles import bundle_cli
 from app.clock import Clock
 from app.database import Database, NotDurable
@@ -73,6 +74,7 @@ class Role(StrEnum):
     agent = "agent"
     clerk = "clerk"
     registrar = "registrar"
+    delegate = "delegate"
     supervisor = "supervisor"
     planner = "planner"
     admin = "admin"
@@ -195,7 +197,18 @@ def officer_list(data: Data, as_json: AsJson = False) -> None:
     if as_json:
         print_json(
             [
-                {c: getattr(row, c) for c in ("username", "name", "role", "commune", "disabled_at")}
+                {
+                    c: getattr(row, c)
+                    for c in (
+                        "username",
+                        "name",
+                        "role",
+                        "commune",
+                        "disabled_at",
+                        "office_from",
+                        "office_to",
+                    )
+                }
                 for row in rows
             ]
         )
@@ -287,6 +300,7 @@ def device_list(data: Data, as_json: AsJson = False) -> None:
 
 
 add_commands(device_cli, opened, out=out, err=err)
+add_officer_commands(officer_cli, opened, out=out)
 
 
 def _areas(codes: list[str]) -> str:

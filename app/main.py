@@ -13,11 +13,13 @@ from starlette_compress import CompressMiddleware
 
 import app.access.endpoints
 import app.civil.endpoints
+import app.civil.readers.endpoints
 import app.ledger.endpoints
 import app.ledger.exchange
 import app.population.endpoints
 import app.statistics.endpoints
 import app.territory.endpoints
+from app.access.pace import Pace
 from app.access.permissions import Permission, allow, public
 from app.access.sessions import Login
 from app.census.projector import PROJECTIONS as CENSUS
@@ -121,7 +123,15 @@ def create_app(node: Node, *, secure: bool = False, relay: bool = False) -> Fast
     state.reading = Turnstile(working=settings.accepting, waiting=settings.waiting)
     packs = Path(settings.data) / "packs"
     state.packs = Packs(node.door, packs, clock=node.clock, least_rows=settings.pack_rows)
-    state.login = Login(node.database, node.clock, hours=settings.session_hours, tries=settings.login_tries)
+    state.login = Login(
+        node.database,
+        node.clock,
+        hours=settings.session_hours,
+        tries=settings.login_tries,
+        idle_minutes=settings.idle_minutes,
+    )
+    state.pace = Pace(settings.requests_per_minute)
+    state.device_pace = Pace(settings.device_requests_per_minute)
     problems.install(application)
     _include(application)
     _describe_in_french(application)
@@ -158,6 +168,7 @@ def _include(application: FastAPI) -> None:
     application.include_router(app.ledger.endpoints.router)
     application.include_router(app.population.endpoints.router)
     application.include_router(app.civil.endpoints.router)
+    application.include_router(app.civil.readers.endpoints.router)
     application.include_router(app.statistics.endpoints.router)
 
     @application.get(

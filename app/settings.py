@@ -26,6 +26,21 @@ class Settings(BaseSettings):
         "", description="Address tablets use for this server; empty = the one it last served on."
     )
     session_hours: float = Field(8.0, gt=0, description="Life of an officer's session, in hours.")
+    signing_minutes: float = Field(
+        10.0, ge=0, description="Time a session may sign acts after a code of the second factor, in minutes."
+    )
+    idle_minutes: float = Field(
+        60.0, ge=0, description="Minutes without a request after which an officer's session ends; 0 = never."
+    )
+    requests_per_minute: int = Field(
+        6000, ge=0, description="Requests an officer may make in a minute before 429; 0 = no limit."
+    )
+    device_requests_per_minute: int = Field(
+        6000, ge=0, description="Requests a tablet's sessions may make in a minute before 429; 0 = no limit."
+    )
+    purpose_required: bool = Field(
+        False, description="Refuse to show persons and births to an officer who has not said why he reads."
+    )
     device_session_minutes: float = Field(720.0, gt=0, description="Life of a tablet's session, in minutes.")
     invitation_minutes: float = Field(15.0, gt=0, description="Life of an enrolment code, in minutes.")
     invitation_tries: int = Field(5, gt=0, description="Wrong proofs allowed before a code is closed.")

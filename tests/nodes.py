@@ -6,14 +6,18 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
+import pyotp
 from fastapi import FastAPI
 
-from app.access.officers import add_officer
+from app.access import factors
+from app.access.office import Office, set_office
+from app.access.officers import Officer, add_officer
 from app.clock import Clock
 from app.database import Database
 from app.ledger.door import Door
@@ -26,6 +30,8 @@ from sync.protocol import Header, write_batch, write_line
 from sync.seal import Key, make_grant, make_node_cert, sign_compact, sign_detached
 from tests.web.client import InProcess
 
+UNHURRIED = {"signing_minutes": 100_000.0, "idle_minutes": 0, "requests_per_minute": 0}
+SIGNING = ("registrar", "delegate")
 PASSWORD = "tiges de bambou 2026"
 
 
@@ -111,12 +117,32 @@ class TestNode:
 
     def officer(self, role: str, commune: str | None = None) -> dict[str, str]:
         """Headers of a logged-in officer of this role."""
-        _, username = self.add_officer(role, commune)
-        answer = self.client.post(
-            "/v1/sessions", json={"username": username, "password": PASSWORD, "purpose": "essai"}
-        )
+        return self.log_in(*self.add_officer(role, commune), role=role)
+
+    def log_in(self, officer: str, username: str, *, role: str) -> dict[str, str]:
+        """Headers of this officer's first session; who signs is in office and has just used his second factor."""
+        login = {"username": username, "password": PASSWORD, "purpose": "essai"}
+        if role in SIGNING:
+            with self.database.write() as connection:
+                since = Office("2020-01-01", None, "Arrêté n° 3/2020")
+                set_office(connection, officer, since, by=None, at=self.node.clock.now())
+            login["otp"] = self.code(self.enrol_factor(officer, username))
+        answer = self.client.post("/v1/sessions", json=login)
         assert answer.status_code == 201, answer.text
         return {"Authorization": f"Bearer {answer.json()['token']}"}
+
+    def enrol_factor(self, officer: str, username: str) -> str:
+        """The secret of a second factor confirmed half a minute ago, so that the present code is still good."""
+        before = self.node.clock.now() - timedelta(seconds=factors.STEP_SECONDS)
+        who = Officer(officer, username, username, "registrar", None)
+        with self.database.write() as connection:
+            secret = factors.start(connection, who, at=before).secret
+            factors.confirm(connection, who, pyotp.TOTP(secret).at(before), at=before)
+        return secret
+
+    def code(self, secret: str, *, steps: int = 0) -> str:
+        """The telephone's code of this secret now, or some steps of 30 s later."""
+        return pyotp.TOTP(secret).at(self.node.clock.now(), counter_offset=steps)
 
     def join_a_province(self, province: Key | None = None) -> None:
         """Give a commune the certificate of a province of which only the key exists, so that it may enrol tablets."""
@@ -185,16 +211,21 @@ def make_node(
     commune: str | None = "CD-KN-017",
     clock: Clock | None = None,
     demo: bool = False,
+    **settings: Any,
 ) -> TestNode:
-    """A node on a migrated, empty database. `both` certifies itself: it enrols tablets without a province."""
+    """A node on a migrated, empty database. `both` certifies itself: it enrols tablets without a province.
+
+    What ends because time passes, or because many requests come, does not unless the test is about it (`settings`).
+    """
     home = directory / f"node-{uuid.uuid4().hex[:8]}"
     home.mkdir()
     the_clock = clock or Clock()
     make_node_rows(
         database, home, kind=kind, commune=commune if kind != "province" else None, demo=demo, clock=the_clock
     )
-    settings = Settings(data=home, database_url=database.url.render_as_string(hide_password=False))
-    node = Node.open(settings, database=database, clock=the_clock)
+    url = database.url.render_as_string(hide_password=False)
+    chosen = Settings(data=home, database_url=url, **(UNHURRIED | settings))
+    node = Node.open(chosen, database=database, clock=the_clock)
     application = create_app(node)
     return TestNode(node, application, InProcess(application))
 

@@ -113,6 +113,26 @@ def test_the_last_admins_account_cannot_be_closed(tmp_path: Path, mboka: Said) -
     }
 
 
+def test_the_administrator_keeps_dates_of_office_and_takes_a_lost_telephone_away(
+    tmp_path: Path, mboka: Said
+) -> None:
+    data = ("--data", tmp_path)
+    assert mboka("init", *data, "--kind", "both", "--commune", "CD-KN-017")[0] == 0
+    asked = ("--role", "delegate", "--password-stdin")
+    assert mboka("officer", "add", "delegue", *data, *asked, typed=f"{PASSWORD}\n")[0] == 0
+    kept = mboka("officer", "office", "delegue", *data, "--from", "2026-01-05", "--appointed-by", "Arrêté 12")
+    assert (kept[0], "du 2026-01-05 au …" in kept[1]) == (0, True), kept
+    longer = mboka("officer", "office", "delegue", *data, "--to", "2026-12-31")
+    assert "du 2026-01-05 au 2026-12-31" in longer[1]
+    for days in (("--to", "2025-12-31"), ("--from", "hier")):
+        code, text = mboka("officer", "office", "delegue", *data, *days)
+        assert (code, "[office_invalid]" in text) == (1, True), text
+    code, text = mboka("officer", "reset-factor", "delegue", *data)
+    assert (code, "[no_second_factor]" in text) == (1, True), text
+    [listed] = json.loads(mboka("officer", "list", *data, "--json")[1])
+    assert (listed["office_from"], listed["office_to"]) == ("2026-01-05", "2026-12-31")
+
+
 def test_the_lists_of_devices_and_officers_fit_a_terminal_of_80_columns(tmp_path: Path, mboka: Said) -> None:
     data = ("--data", tmp_path)
     assert mboka("init", *data, "--kind", "both", "--commune", "CD-KN-017")[0] == 0

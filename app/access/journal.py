@@ -15,8 +15,9 @@ from app.clock import stamp
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One line of the journal about a subject; `at` is RFC 3339 text in UTC."""
+    """One line of the journal about a subject: its number, `at` as RFC 3339 text in UTC, and who read why."""
 
+    id: int
     at: str
     username: str
     name: str
@@ -64,22 +65,18 @@ def record_reads(
         connection.execute(tables.read_journal.insert(), lines)
 
 
-def readings_of(connection: sa.Connection, subject: str) -> list[Reading]:
-    """Every read of one subject (id), oldest first: what is printed for that person (Digital Code, 23/010)."""
-    journal = tables.read_journal.c
-    columns = (
-        journal.at,
-        tables.officer.c.username,
-        tables.officer.c.name,
-        tables.officer.c.role,
-        journal.purpose,
-        journal.kind,
-        journal.commune,
-    )
+def readings_of(
+    connection: sa.Connection, subjects: Collection[str], *, after: int = 0, limit: int | None = None
+) -> list[Reading]:
+    """Every read of these subjects (ids), oldest first, from the first line after number `after`: what is printed
+    for a person (Digital Code, 23/010)."""
+    journal, reader = tables.read_journal.c, tables.officer.c
+    columns = (journal.id, journal.at, reader.username, reader.name, reader.role, journal.purpose)
     query = (
-        sa.select(*columns, journal.route)
-        .join(tables.officer, tables.officer.c.id == journal.officer)
-        .where(journal.subject == subject)
+        sa.select(*columns, journal.kind, journal.commune, journal.route)
+        .join(tables.officer, reader.id == journal.officer)
+        .where(journal.subject.in_(subjects), journal.id > after)
         .order_by(journal.id)
+        .limit(limit)
     )
     return [Reading(*row) for row in connection.execute(query)]

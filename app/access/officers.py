@@ -1,22 +1,20 @@
-"""Officers of a node: adding, changing, disabling, listing, and the rules of names and passwords.
+"""Officers of a node: adding, changing, disabling, listing, and the rules of their names.
 
 Whether a commune exists is checked by the caller, who holds the territory."""
 
 from __future__ import annotations
 
 import re
-import threading
 import unicodedata
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 import sqlalchemy as sa
-from pwdlib import PasswordHash
-from pwdlib.hashers.argon2 import Argon2Hasher
 
 from app.access import tables
+from app.access.passwords import hash_password, require_strong
 from app.access.tables import ROLES
 from app.clock import stamp
 from app.errors import problem
@@ -34,9 +32,6 @@ ROLE_UNKNOWN = problem("role_unknown", 422, "Rôle inconnu", f"Les rôles sont :
 COMMUNE_REQUIRED = problem(
     "commune_required", 422, "Commune manquante", "Indiquez la commune de cet officier."
 )
-WEAK_PASSWORD = problem(
-    "weak_password", 422, "Mot de passe trop faible", "Choisissez une phrase d'au moins 12 caractères."
-)
 LAST_ADMIN = problem(
     "last_admin",
     409,
@@ -45,24 +40,19 @@ LAST_ADMIN = problem(
 )
 OFFICER_UNKNOWN = problem("officer_unknown", 404, "Officier inconnu", "Vérifiez l'identifiant.")
 
-PASSWORD_LEAST = 12
-PASSWORD_MOST = 256
 # Roles that may be held for the whole province (commune NULL); all others but admin belong to one commune.
 PROVINCIAL = frozenset({"registrar", "supervisor", "planner"})
 
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
-_BLOCKED = (
-    "password", "motdepasse", "azerty", "qwerty", "123456", "abcdef", "kinshasa", "congo", "mboka", "bonjour",
-    "administrateur", "admin", "letmein", "welcome", "soleil", "jetaime",
-)  # fmt: skip
-_HASHER = PasswordHash((Argon2Hasher(time_cost=2, memory_cost=19 * 1024, parallelism=1),))
-# Each hash takes 19 MiB: two at a time keeps a burst of logins from filling the machine's memory.
-_HASHING = threading.BoundedSemaphore(2)
 
 
 @dataclass(frozen=True, slots=True)
 class Officer:
-    """Someone who logged in; `commune` None = the whole province (or no commune at all for an admin)."""
+    """Someone who logged in; `commune` None = the whole province (or no commune at all for an admin).
+
+    `session` is the id of his session, `signs_until` (RFC 3339, UTC) the end of its signing window;
+    `office_from` and `office_to` are his first and last day of office (AAAA-MM-JJ).
+    """
 
     id: str
     username: str
@@ -70,6 +60,10 @@ class Officer:
     role: str
     commune: str | None
     purpose: str | None = None
+    session: str | None = None
+    office_from: str | None = None
+    office_to: str | None = None
+    signs_until: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,44 +77,17 @@ class OfficerRow:
     commune: str | None
     created_at: str
     disabled_at: str | None
+    office_from: str | None = None
+    office_to: str | None = None
+    appointed_by: str | None = None
 
 
-_LISTED = [
-    tables.officer.c[name]
-    for name in ("id", "username", "name", "role", "commune", "created_at", "disabled_at")
-]
+_LISTED = [tables.officer.c[each.name] for each in fields(OfficerRow)]
 
 
 def normal_username(username: str) -> str:
     """The stored form of a user name: NFKC, lower case, no blanks around it."""
     return unicodedata.normalize("NFKC", username).strip().lower()
-
-
-def hash_password(password: str) -> str:
-    """Argon2id text of a password (19 MiB, 2 passes: OWASP's minimum)."""
-    with _HASHING:
-        return _HASHER.hash(unicodedata.normalize("NFC", password))
-
-
-def verify_password(password: str, password_hash: str) -> bool:
-    """True when the password is the one behind the hash; takes as long either way."""
-    with _HASHING:
-        return _HASHER.verify(unicodedata.normalize("NFC", password), password_hash)
-
-
-def require_strong(password: str, username: str) -> None:
-    """Raise `weak_password` unless it has 12 to 256 characters, is no well-known word and not the user name."""
-    if not PASSWORD_LEAST <= len(password) <= PASSWORD_MOST:
-        raise WEAK_PASSWORD(
-            f"Le mot de passe compte {len(password)} caractères ; il en faut de {PASSWORD_LEAST} à {PASSWORD_MOST}."
-        )
-    bare = re.sub(r"[\W_]", "", password.lower())
-    if username in password.lower() and len(password) - len(username) < PASSWORD_LEAST:
-        raise WEAK_PASSWORD("Le mot de passe ressemble à l'identifiant.")
-    if len(set(bare)) < 5 or any(
-        len(bare.replace(word, "").strip("0123456789")) < 4 for word in _BLOCKED if word in bare
-    ):
-        raise WEAK_PASSWORD("Ce mot de passe est trop facile à deviner.")
 
 
 def default_commune(role: str, kind: str, *, node_commune: str | None) -> str | None:
@@ -216,9 +183,11 @@ def change_password(connection: sa.Connection, officer: str, *, password: str) -
     end_sessions(connection, officer)
 
 
-def end_sessions(connection: sa.Connection, officer: str) -> None:
-    """Log an officer (by id) out everywhere."""
-    connection.execute(tables.officer_session.delete().where(tables.officer_session.c.officer == officer))
+def end_sessions(connection: sa.Connection, officer: str, *, but: str | None = None) -> None:
+    """Log an officer (by id) out everywhere, but for one session (id)."""
+    session = tables.officer_session
+    kept = session.c.id == but if but is not None else sa.false()
+    connection.execute(session.delete().where(session.c.officer == officer, ~kept))
 
 
 def find_officer(connection: sa.Connection, officer: str) -> OfficerRow:

@@ -12,7 +12,9 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from app.access.office import require_in_office
 from app.access.officers import Officer
+from app.access.purpose import Purpose, require_purpose, with_purpose
 from app.access.sessions import session_officer
 from app.clock import Clock
 from app.database import Database
@@ -67,10 +69,14 @@ _CLERK = _EVERYONE | {
     P.READ_PERSONS, P.WRITE_PERSONS, P.READ_CIVIL, P.DECLARE, P.READ_CONFLICTS, P.WRITE_CONFLICTS,
     P.STATISTICS, P.TRUE_STATISTICS, P.DELIVER, P.MATCH, P.REPORTS,
 }  # fmt: skip
+_REGISTRAR = _CLERK | {P.REGISTER, P.VOLUMES, P.REPRISE, P.ANNOTATE, P.READERS}
+# What a delegation cannot give, by law: nothing found (art. 73 and 76 of the Family Code, unverified).
+_TITULAR_ONLY: frozenset[Permission] = frozenset()
 ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     "agent": _EVERYONE | {P.OWN_DEVICES},
     "clerk": _CLERK,
-    "registrar": _CLERK | {P.REGISTER, P.VOLUMES, P.REPRISE, P.ANNOTATE, P.READERS},
+    "registrar": _REGISTRAR,
+    "delegate": _REGISTRAR - _TITULAR_ONLY,
     "supervisor": _EVERYONE
     | {P.READ_CONFLICTS, P.WRITE_CONFLICTS, P.READ_DEVICES, P.READ_QUARANTINE, P.PROGRESS},
     "planner": _EVERYONE | {P.STATISTICS},
@@ -118,6 +124,12 @@ def node_kind(request: Request) -> str:
     return found
 
 
+# Where an act is signed, the officer must be in office; where one reads about reading, or where the setting asks it, he
+# must have said why.
+_SIGNING = frozenset({P.REGISTER, P.ANNOTATE, P.VOLUMES})
+_SENSITIVE = frozenset({P.READERS})
+_PERSONAL = frozenset({P.READ_PERSONS, P.READ_CIVIL})
+
 BEARER = HTTPBearer(auto_error=False, description="Jeton d'une session d'officier (POST /v1/sessions).")
 
 
@@ -129,19 +141,39 @@ class OfficerGuard:
         self.label = "|".join(sorted(permissions))
 
     def __call__(
-        self, request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
+        self,
+        request: Request,
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
+        *,
+        purpose: Purpose = None,
     ) -> Officer:
-        """Raises `login_required` (401) or `role_forbidden` (403)."""
-        now = clock(request).now()
-        officer = None
-        if bearer is not None:
-            with database(request).read() as connection:
-                officer = session_officer(connection, bearer.credentials, at=now)
-        if officer is None:
-            raise LOGIN_REQUIRED(headers={"WWW-Authenticate": "Bearer"})
+        """Raises `login_required` (401), `too_many_requests` (429), `role_forbidden`, `not_in_office` (403) or
+        `purpose_required` (428)."""
+        officer = _behind(request, bearer)
+        request.app.state.pace.take(officer.id, clock(request).now())
         if not self.permissions & permissions_of(officer, node_kind(request)):
             raise ROLE_FORBIDDEN(f"Le rôle « {officer.role} » ne donne pas accès à cette opération.")
+        if self.permissions <= _SIGNING and request.method != "GET":
+            require_in_office(officer, clock(request).today())
+        officer = with_purpose(officer, purpose)
+        asked = (
+            self.permissions & _PERSONAL and request.method == "GET" and settings(request).purpose_required
+        )
+        if asked or self.permissions <= _SENSITIVE:
+            require_purpose(officer)
         return officer
+
+
+def _behind(request: Request, bearer: HTTPAuthorizationCredentials | None) -> Officer:
+    """The officer behind the token of a session that is open and not left alone; raises `login_required` (401)."""
+    officer = None
+    if bearer is not None:
+        now, minutes = clock(request).now(), settings(request).signing_minutes
+        with database(request).read() as connection:
+            officer = session_officer(connection, bearer.credentials, at=now, signing_minutes=minutes)
+    if officer is None or officer.session is None or not request.app.state.login.is_awake(officer.session):
+        raise LOGIN_REQUIRED(headers={"WWW-Authenticate": "Bearer"})
+    return officer
 
 
 class OpenMarker:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
+from app.access.schemas import OptionalOtp
 from sync.catalogue import is_date, is_uuid4
 
 # Control characters, and the marks that turn the direction of writing: an act must read as it is stored.
@@ -155,6 +156,7 @@ class RegistrationIn(Strict):
     volume: Mark = Field(description="Volume du registre de l'année.", examples=["1"])
     folio: Mark | None = _about("Feuillet.", "12")
     judgment: JudgmentIn | None = Field(None, description="Obligatoire hors délai.")
+    otp: OptionalOtp = None
 
 
 class PaperAct(BirthIn):

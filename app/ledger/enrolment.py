@@ -75,6 +75,7 @@ DEVICE_ROLES = {
     "agent": "agent",
     "clerk": "clerk",
     "registrar": "clerk",
+    "delegate": "clerk",
     "supervisor": "clerk",
     "admin": "node",
 }

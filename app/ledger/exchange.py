@@ -79,17 +79,19 @@ ThePacks = Annotated[Packs, Depends(the_packs)]
 
 
 def calling_device(
+    request: Request,
     store: Store,
-    now: Now,
     *,
+    now: Now,
     door: TheDoor,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
 ) -> Sender:
-    """The device behind the bearer token; raises `session_required` (401) or `revoked` (403)."""
+    """The device behind the bearer token; raises `session_required` (401), `revoked` (403) or `too_many_requests`."""
     if bearer is not None:
         with store.read() as connection:
             sender = sessions.session_device(connection, door, bearer.credentials, at=now.now())
         if sender is not None:
+            request.app.state.device_pace.take(sender.dev, now.now())
             return sender
     raise sessions.SESSION_REQUIRED(headers={"WWW-Authenticate": "Bearer"})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -10,8 +11,10 @@ from fastapi import FastAPI
 from app.access import officers
 from app.access.endpoints import router
 from app.access.officers import OfficerRow
+from app.access.pace import Pace
 from app.access.sessions import Login
 from app.database import Database
+from app.settings import Settings
 from app.territory.load import load_territory
 from app.web import problems
 from app.web.bodies import BoundedBodies
@@ -23,16 +26,18 @@ AddOfficer = Callable[..., OfficerRow]
 
 
 @pytest.fixture
-def application(database: Database, clock: TestClock) -> FastAPI:
+def application(database: Database, clock: TestClock, tmp_path: Path) -> FastAPI:
     with database.write() as connection:
         load_territory(connection)
     made = FastAPI(responses=problems.RESPONSES)
     made.state.database = database
     made.state.clock = clock
     made.state.kind = "commune"
+    made.state.settings = Settings(data=tmp_path)
     made.state.commune = "CD-KN-017"
     made.state.secure = False
     made.state.login = Login(database, clock, hours=8, tries=5)
+    made.state.pace = Pace(0)
     made.include_router(router)
     made.add_middleware(BoundedBodies)
     problems.install(made)

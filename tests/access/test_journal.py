@@ -39,10 +39,18 @@ def test_a_person_can_be_told_who_read_his_file(database: Database, clerk: Offic
     mother, child = str(uuid.uuid4()), str(uuid.uuid4())
     read(database, clerk, subjects=[mother, child], clock=clock)
     with database.read() as connection:
-        [line] = journal.readings_of(connection, child)
-        assert len(journal.readings_of(connection, mother)) == 1
+        [line] = journal.readings_of(connection, [child])
+        assert len(journal.readings_of(connection, [mother])) == 1
     assert line == journal.Reading(
-        "2026-02-02T09:00:00.000Z", "mbuyi", "Mbuyi", "clerk", "certificat", "person", "CD-KN-017", ROUTE
+        line.id,
+        "2026-02-02T09:00:00.000Z",
+        "mbuyi",
+        "Mbuyi",
+        "clerk",
+        "certificat",
+        "person",
+        "CD-KN-017",
+        ROUTE,
     )
 
 
@@ -74,4 +82,4 @@ def test_nobody_can_change_the_journal_not_even_by_sql(
     with pytest.raises(sa.exc.DBAPIError, match="only appended to"), database.write() as connection:
         connection.exec_driver_sql(change)
     with database.read() as connection:
-        assert [line.purpose for line in journal.readings_of(connection, subject)] == ["certificat"]
+        assert [line.purpose for line in journal.readings_of(connection, [subject])] == ["certificat"]

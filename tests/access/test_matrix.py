@@ -23,10 +23,12 @@ from app.access import officers
 from app.access.officers import Officer
 from app.access.paging import encode_cursor
 from app.access.permissions import BEARER, OfficerGuard, Permission, classification
+from app.access.purpose import Purpose
 from app.civil.registration import Entry, register
 from app.ledger import tables
 from sync.seal import Key, make_node_cert, sign_compact
-from tests.access.matrix import CALLS, DEVICE, LOGIN, OTHER, OWN, PROOF, PUBLIC, QUARTIER, ROLES, Call
+from tests.access.call import DEVICE, LOGIN, OTHER, OWN, PROOF, PUBLIC, QUARTIER, ROLES, Call
+from tests.access.matrix import CALLS
 from tests.conftest import Engines, TestClock
 from tests.lasting import ENGINES, lasting_database
 from tests.nodes import PASSWORD, Tablet, TestNode, household_of, make_node
@@ -59,12 +61,6 @@ class Place:
     def seat(self, role: str | None, home: str | None = OWN) -> Seat:
         """The one seat of this role and home."""
         return next(each for each in self.seats if (each.role, each.home) == (role, home))
-
-
-def log_in(node: TestNode, username: str) -> dict[str, str]:
-    answer = node.client.post("/v1/sessions", json={"username": username, "password": PASSWORD})
-    assert answer.status_code == 201, answer.text
-    return {"Authorization": f"Bearer {answer.json()['token']}"}
 
 
 def add_officer(node: TestNode, username: str, *, role: str, home: str | None) -> str:
@@ -120,8 +116,8 @@ def seats_of(node: TestNode, kind: str) -> list[Seat]:
             homes.append(None)
         for home in homes:
             name = f"{role}{len(seats) + 1}"
-            add_officer(node, name, role=role, home=home)
-            seats.append(Seat(role, home, log_in(node, name)))
+            identity = add_officer(node, name, role=role, home=home)
+            seats.append(Seat(role, home, node.log_in(identity, name, role=role)))
     return [*seats, Seat(None, None, {})]
 
 
@@ -252,16 +248,24 @@ class Blind(OfficerGuard):
     """Takes every officer for one of Kintambo, as if the route did not ask for his commune."""
 
     def __call__(
-        self, request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
+        self,
+        request: Request,
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
+        *,
+        purpose: Purpose = None,
     ) -> Officer:
-        return replace(super().__call__(request, bearer), commune=OWN)
+        return replace(super().__call__(request, bearer, purpose=purpose), commune=OWN)
 
 
 class Absent(OfficerGuard):
     """Asks nobody to log in."""
 
     def __call__(
-        self, request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
+        self,
+        request: Request,
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
+        *,
+        purpose: Purpose = None,
     ) -> Officer:
         return Officer(str(uuid.uuid4()), "personne", "Personne", "registrar", OWN)
 
@@ -290,7 +294,7 @@ both = pytest.mark.parametrize("place", [("both", engine) for engine in ENGINES]
 @both
 def test_a_route_that_forgot_which_roles_it_is_for_is_found(place: Place) -> None:
     seats = [place.seat("agent"), place.seat("admin", None)]
-    for call in OFFICERS:
+    for call in (each for each in OFFICERS if each.right != "own session"):
         with planted(place, call, lambda _right: OfficerGuard(EVERYTHING)) as client:
             assert differences(client, place, [call], seats), call.name
 

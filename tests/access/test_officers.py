@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.access import officers, tables
+from app.access.passwords import require_strong
 from app.database import Database
 from app.errors import Problem
 from tests.access.conftest import PASSWORD, AddOfficer
@@ -82,7 +83,7 @@ def test_an_admin_belongs_to_no_commune(add: AddOfficer) -> None:
 )
 def test_a_password_that_anybody_would_try_is_refused(password: str) -> None:
     with pytest.raises(Problem) as refused:
-        officers.require_strong(password, "mbuyi")
+        require_strong(password, "mbuyi")
     assert code_of(refused) == "weak_password"
     assert not password or password not in refused.value.detail
 
@@ -91,7 +92,7 @@ def test_a_password_that_anybody_would_try_is_refused(password: str) -> None:
     "password", [PASSWORD, "Lobi nakozonga na Kinshasa", "x7$Qk!0pLw2#", "kq-ZW7-Tb5-m2"]
 )
 def test_a_long_phrase_or_a_random_word_is_a_good_password(password: str) -> None:
-    officers.require_strong(password, "mbuyi")
+    require_strong(password, "mbuyi")
 
 
 def test_the_password_itself_is_stored_nowhere(database: Database, add: AddOfficer) -> None:

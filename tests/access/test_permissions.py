@@ -125,6 +125,13 @@ def test_the_routes_of_access_are_classified() -> None:
     assert classification(made) == {
         ("POST", "/v1/sessions"): "public",
         ("DELETE", "/v1/sessions/current"): "own_session",
+        ("GET", "/v1/sessions"): "own_session",
+        ("DELETE", "/v1/sessions/{session_id}"): "own_session",
+        ("POST", "/v1/officers/me/password"): "own_session",
+        ("POST", "/v1/officers/me/factor"): "own_session",
+        ("POST", "/v1/officers/me/factor/confirmation"): "own_session",
+        ("DELETE", "/v1/officers/me/factor"): "own_session",
+        ("DELETE", "/v1/officers/{officer_id}/factor"): "manage_officers",
         ("GET", "/v1/officers"): "manage_officers",
         ("POST", "/v1/officers"): "manage_officers",
         ("PATCH", "/v1/officers/{officer_id}"): "manage_officers",

@@ -134,7 +134,9 @@ def test_every_reading_of_a_persons_birth_is_in_the_journal(
     kintambo.client.get(f"/v1/births/{birth}", headers=registrar)
     kintambo.client.get("/v1/births", headers=registrar)
     with kintambo.database.read() as connection:
-        journal = {each: [r.route for r in readings_of(connection, each)] for each in (birth, child, mother)}
+        journal = {
+            each: [r.route for r in readings_of(connection, [each])] for each in (birth, child, mother)
+        }
     both = ["GET /v1/births/{id}", "GET /v1/births"]
     assert journal == {birth: both, child: both, mother: both[:1]}
 

@@ -71,7 +71,7 @@ def test_the_child_found_at_a_relatives_is_linked_to_its_act_both_ways(
     (listed,) = kintambo.client.get("/v1/births", headers=clerk).json()["items"]
     assert listed["act"]["person"] == child
     with kintambo.database.read() as connection:
-        assert "POST /v1/tasks/{id}/done" in [each.route for each in readings_of(connection, child)]
+        assert "POST /v1/tasks/{id}/done" in [each.route for each in readings_of(connection, [child])]
 
 
 def test_a_task_done_leaves_the_open_ones_and_is_done_once(

@@ -29,6 +29,7 @@ KEPT = {
     *("batch", "admitted", "area", "device_contact", "device_session", "invitation", "used_nonce"),
     *("brought_answer", "upstream_position"),
     *("officer", "officer_session", "read_journal", "idempotency"),
+    *("officer_factor", "officer_recovery", "officer_event"),
     *("commune", "quartier", "quartier_alias", "office", "territory_version"),
 }
 # Kept, but for the operation numbers held and the name of the feed.

@@ -103,7 +103,7 @@ def test_a_person_shown_in_a_tray_stands_in_the_journal(
     for path in ("/v1/conflicts?limit=500", "/v1/doubtful?limit=500&kind=person"):
         assert person in lasting.client.get(path, headers=readers["clerk"]).text
     with lasting.database.read() as connection:
-        read = readings_of(connection, person)
+        read = readings_of(connection, [person])
     assert {each.route for each in read} == {"GET /v1/conflicts", "GET /v1/doubtful"}
     assert {(each.kind, each.commune) for each in read} == {("person", "CD-KN-017")}
 

@@ -51,7 +51,7 @@ def test_a_clerk_writes_a_household_down_and_reads_it_with_its_members(clerk: Cl
     members = clerk.get(f"households/{made['id']}").json()["members"]
     assert [member["id"] for member in members] == [first["id"], second["id"], guest["id"], newborn["id"]]
     with node.database.read() as connection:
-        *_, reading = readings_of(connection, first["id"])
+        *_, reading = readings_of(connection, [first["id"]])
     assert (reading.route, reading.commune, reading.purpose) == ("GET /v1/households/{id}", HOME, "essai")
 
 

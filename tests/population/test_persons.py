@@ -257,7 +257,7 @@ def test_every_read_of_a_person_is_in_the_journal(clerk: Clerk, node: TestNode) 
     assert refusal(stranger.get(path)) == (403, "other_commune")
     assert refusal(stranger.get(f"{path}/history")) == (403, "other_commune")
     with node.database.read() as connection:
-        readings = readings_of(connection, made["id"])
+        readings = readings_of(connection, [made["id"]])
     assert [reading.route for reading in readings] == [
         "GET /v1/persons/{id}",
         "GET /v1/persons/{id}/history",

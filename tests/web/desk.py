@@ -71,7 +71,10 @@ JSON_WRITES = [
     *(Write(*each) for topic in topics("tests.web", "writes") for each in topic.WRITES),
 ]  # fmt: skip
 OTHER_WRITES = {("POST", "/sync/v1/batches"), ("POST", "/sync/v1/bundles"), ("POST", "/v1/imports/acts")}
-NO_BODY = {("DELETE", "/v1/sessions/current")}
+NO_BODY = {
+    *(("DELETE", f"/v1/sessions/{which}") for which in ("current", "{session_id}")),
+    ("DELETE", "/v1/officers/{officer_id}/factor"),
+}
 # Acts on whole records and on devices: see tests/population/test_joining.py, tests/ledger/test_revocation.py.
 ACTS = {
     *(
