@@ -58,9 +58,9 @@ def competent_court(birth: PossibleDays | None, on: date) -> CourtAnswer:
         return CourtAnswer(None, None, least, most, f"{told} ; aucun tribunal n'est connu pour ce jour.")
     if youngest.code != oldest.code:
         both = " ou ".join(each.text("court_kind") for each in (youngest, oldest))
-        return CourtAnswer(None, None, least, most, f"{told} : {both}, selon la date de naissance.")
+        return CourtAnswer(None, None, least, most, f"{told}, donc {both}, selon la date de naissance.")
     found = youngest
-    rule = f"{told} : {found.text('court_kind')}{cited(found)}."
+    rule = f"{told}, donc {found.text('court_kind')}{cited(found)}."
     verified = found.status == "verified"
     return CourtAnswer(found.code, found.text("court_kind"), least, most, rule, found.article, verified)
 
