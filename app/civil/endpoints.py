@@ -27,7 +27,9 @@ from app.civil.desk import (
     journal,
     position,
 )
-from app.civil.registration import Act, Entry, register
+from app.civil.drafting.drafts import latest, standing
+from app.civil.drafting.signing import sign
+from app.civil.registration import Act, Entry
 from app.civil.reprise import TakenOver, read_paper_acts, take_over
 from app.civil.schemas import (
     BirthIn,
@@ -47,6 +49,7 @@ from app.civil.schemas import (
 )
 from app.civil.tasks import TASK_UNKNOWN, close_task
 from app.civil.today import confirm_day, day_of_registration
+from app.ledger.history import etag
 from sync.catalogue import is_uuid4
 
 router = APIRouter(prefix="/v1", tags=["État civil"])
@@ -135,7 +138,7 @@ def read_birth(
     *,
     door: TheDoor,
 ) -> Response:
-    """La déclaration entière, le délai et l'acte ; l'ETag change avec eux. La lecture est inscrite au journal."""
+    """La déclaration entière, le délai, le projet d'acte et l'acte ; l'ETag change avec eux. Inscrit au journal."""
     _require_id(birth_id)
     with store.write() as connection:
         found = consultation.birth_file(connection, door, birth=birth_id)
@@ -149,7 +152,11 @@ def read_birth(
             commune=found.commune,
             route="GET /v1/births/{id}",
         )
-    return JSONResponse(found.shown, headers={"ETag": found.etag})
+        draft = latest(connection, found.shown["id"])
+    registered = found.shown["act"] is not None
+    shown = found.shown | standing(draft, found.values, registered=registered)
+    tag = found.etag if draft is None else consultation.combined(found.etag, etag(draft))
+    return JSONResponse(shown, headers={"ETag": tag})
 
 
 @router.post(
@@ -172,7 +179,8 @@ def register_birth(
 
     L'enfant devient une personne du ménage de sa mère si elle est une résidente connue ; sinon une tâche est ouverte.
     409 `already_registered`, `clock_unsure`, `declaration_contested` ; 422 `judgment_required` hors délai, sur
-    jugement, ou tant que le délai est indéterminé ; 422 `declaration_doubtful`.
+    jugement, ou tant que le délai est indéterminé ; 422 `declaration_doubtful`. Avec `draft`, l'acte est ce qui a été
+    lu : 404 `draft_unknown`, 409 `draft_stale`, `draft_not_read`.
     """
     _require_id(birth_id)
     route = f"POST /v1/births/{birth_id}/registration"
@@ -183,7 +191,7 @@ def register_birth(
         if again := once.before(connection):
             return again
         today = day_of_registration(connection, door, ahead_hours=config.clock_ahead_hours)
-        act = register(connection, door, officer, birth=birth_id, entry=entry, today=today)
+        act = sign(connection, door, officer, birth=birth_id, entry=entry, draft=body.draft, today=today)
         return once.keep(connection, door, _registered(act))
 
 
