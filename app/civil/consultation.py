@@ -107,7 +107,7 @@ def birth_file(connection: sa.Connection, door: Door, *, birth: str) -> BirthFil
     shape = door.registry.shapes["birth"]
     values = shape.clean_values(row)
     unknown = dict.fromkeys(CATALOGUE["birth"].fields)
-    shown = {"id": birth, **unknown, **values, **_judged(values, act), "act": _whole_act(act)}
+    shown = {"id": birth, **unknown, **values, **_judged(values, act), "act": _act(act), "text": _text(act)}
     tag = etag(row) if act is None else combined(etag(row), etag(act), act["person"] or "")
     persons = _people(act["person"] if act is not None else None, *(values.get(name) for name in _PEOPLE))
     return BirthFile(shown, tag, door.areas.commune(door.areas.code(row["area"])), persons, values)
@@ -253,14 +253,9 @@ def _act(act: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return shown
 
 
-def _whole_act(act: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The act with its text, which a list leaves out."""
-    shown = _act(act)
-    return shown if shown is None or act is None else shown | {"text": _text(act)}
-
-
-def _text(act: Mapping[str, Any]) -> str | None:
-    text = (json.loads(act["facts"]) if act["facts"] else {}).get("text")
+def _text(act: Mapping[str, Any] | None) -> str | None:
+    """The text of an act drawn up here; a list leaves it out."""
+    text = json.loads(act["facts"]).get("text") if act is not None and act["facts"] else None
     return text if isinstance(text, str) else None
 
 

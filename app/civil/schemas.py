@@ -250,7 +250,6 @@ class ActOut(BaseModel):
     drawn_at: str | None = Field(None, description="Quand l'acte a été saisi (UTC).")
     drawn_by: str | None = Field(None, description="Officier qui l'a saisi.")
     person: str | None = Field(None, description="L'enfant au registre de la population.")
-    text: str | None = Field(None, description="Texte de l'acte ; seulement dans le dossier d'une naissance.")
 
 
 class BirthItem(DelayOut):
@@ -354,6 +353,11 @@ class _BirthFile(BirthItem):
     stage: Literal["declared", "drawn", "read", "registered"] = Field(
         description="declared : déclarée ; drawn : projet établi ; read : projet lu ; registered : acte signé.",
         examples=["registered"],
+    )
+    text: str | None = Field(
+        None,
+        description="Texte de l'acte, un paragraphe par ligne ; null pour un acte repris du papier.",
+        examples=["Acte de naissance n° 481 de l'année 2026, volume 1…"],
     )
     draft: DraftMark | None = Field(None, description="Le dernier projet d'acte (GET /v1/births/{id}/draft).")
 
