@@ -69,17 +69,23 @@ def _count(connection: sqlite3.Connection, table: str) -> int:
     return int(connection.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0])  # noqa: S608 - a table's own name
 
 
+def _free_name(data: Path, stem: str) -> Path:
+    """A new empty file: never over the copy of another upgrade, which may have changed the schema since, or died."""
+    target, at = data / f"{stem}.db", 1
+    while True:
+        try:
+            target.touch(0o600, exist_ok=False)
+        except FileExistsError:
+            at += 1
+            target = data / f"{stem}-{at}.db"
+        else:
+            return target
+
+
 def _copy(database: Database, data: Path, clock: Clock) -> Path:
-    target = data / f"before-upgrade-{clock.now():%Y%m%dT%H%M%S}.db"
-    original = str(database.url.database)
+    original, stem = str(database.url.database), f"before-upgrade-{clock.now():%Y%m%dT%H%M%S}"
     try:
-        # Not over the copy of another upgrade, which may have changed the schema meanwhile.
-        target.touch(0o600, exist_ok=False)
-    except FileExistsError as error:
-        raise SchemaDiffers(
-            f"Une autre mise à jour vient de faire sa copie ({target}) : attendez sa fin ; ici rien n'a été changé."
-        ) from error
-    try:
+        target = _free_name(data, stem)
         with closing(sqlite3.connect(original)) as source, closing(sqlite3.connect(target)) as copy:
             source.backup(copy)
             said = copy.execute("PRAGMA integrity_check").fetchone()[0]
@@ -87,9 +93,9 @@ def _copy(database: Database, data: Path, clock: Clock) -> Path:
                 name for (name,) in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             ]
             same = all(_count(source, name) == _count(copy, name) for name in names)
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         raise SchemaDiffers(
-            f"La copie {target} ne peut être écrite ({error}) : rien n'a été changé."
+            f"La copie {data / stem}.db ne peut être écrite ({error}) : rien n'a été changé."
         ) from error
     if said != "ok" or not same:
         raise SchemaDiffers(f"La copie {target} n'est pas bonne ({said}) : rien n'a été changé.")

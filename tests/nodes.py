@@ -218,9 +218,15 @@ class Wire(httpx.BaseTransport):
         return httpx.Response(answer.status_code, headers=plain, content=answer.content)
 
 
-def stranger(node: TestNode, *areas: str, role: str = "agent", certified: str | None = None) -> Tablet:
+def stranger(
+    node: TestNode,
+    *areas: str,
+    role: str = "agent",
+    certified: str | None = None,
+    dev: str | None = None,
+) -> Tablet:
     """A tablet this node never saw, enrolled by another server of its province (a node that certifies itself)."""
-    province, server, key, dev = node.door.identity, Key.generate(), Key.generate(), str(uuid.uuid4())
+    province, server, key, dev = node.door.identity, Key.generate(), Key.generate(), dev or str(uuid.uuid4())
     other = str(uuid.uuid4())
     home = list(areas) or ["CD-KN-001"]
     within = certified or node.door.territory.commune_of(home[0]) or home[0]
@@ -240,6 +246,31 @@ def stranger(node: TestNode, *areas: str, role: str = "agent", certified: str | 
         agent=str(uuid.uuid4()),
         role=role,
         areas=home,
+        expires="2027-01-01T00:00:00.000Z",
+        node_cert=cert,
+    )
+    return Tablet(dev, key, grant, "")
+
+
+def neighbour(node: TestNode, area: str) -> Tablet:
+    """The server of another commune, as the province (a node that certifies itself) enrolled it."""
+    province, key, dev = node.door.identity, Key.generate(), str(uuid.uuid4())
+    cert = make_node_cert(
+        province.key,
+        province_node=province.dev,
+        node=province.dev,
+        kind="province",
+        key=province.key.public.jwk(),
+        areas=[],
+    )
+    grant = make_grant(
+        province.key,
+        node=province.dev,
+        dev=dev,
+        key=key.public.jwk(),
+        agent=str(uuid.uuid4()),
+        role="node",
+        areas=[area],
         expires="2027-01-01T00:00:00.000Z",
         node_cert=cert,
     )

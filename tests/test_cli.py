@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import socket
@@ -15,7 +16,8 @@ import migrations
 from app import cli, serving
 from app.database import Database
 from app.settings import save, write_durably
-from tests.nodes import PASSWORD, make_node
+from tests.access.matrix import NOBODY
+from tests.nodes import PASSWORD, household_of, make_node
 
 Said = Callable[..., tuple[int, str]]
 
@@ -138,3 +140,34 @@ def test_a_devices_line_shows_its_whole_name_and_what_is_wrong(tmp_path: Path, m
     (whole,) = json.loads(mboka("device", "list", "--data", data, "--json")[1])
     database.close()
     assert (whole["dev"], len(whole["areas"]), "epochs" in whole) == (tablet.dev, 5, True)
+
+
+def test_an_administrator_takes_a_stolen_tablet_out_gives_a_batch_back_and_changes_its_areas(
+    tmp_path: Path, mboka: Said
+) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'mboka.db'}")
+    migrations.upgrade(database)
+    node = make_node(database, tmp_path)
+    tablet = node.tablet("1017010")
+    kept, stolen = tablet.seal(household_of(1)), tablet.seal(household_of(2))
+    for sealed in (kept, stolen):
+        node.push_sealed(*sealed)
+    where = ("--data", Path(node.node.settings.data))
+    save(Path(node.node.settings.data), {"database_url": f"sqlite:///{tmp_path / 'mboka.db'}"})
+
+    code, told = mboka("device", "areas", tablet.dev, *where, "--area", "1017021")
+    assert (code, "zones : 1017021" in told) == (0, True), told
+    sender = node.door.sender(tablet.dev)
+    assert sender is not None
+    assert sender.areas == ("1017021",)
+
+    last, reason = hashlib.sha256(kept[0]).hexdigest(), ("--reason", "volée")
+    code, told = mboka("device", "revoke", tablet.dev, *where, "--after", last, *reason)
+    assert (code, "1 lot tient, 1 lot mis de côté" in told) == (0, True), told
+    code, told = mboka(
+        "device", "release", tablet.dev, *where, "--batch", hashlib.sha256(stolen[0]).hexdigest()
+    )
+    assert (code, "2 lots tiennent, 0 lot mis de côté" in told) == (0, True), told
+    code, told = mboka("device", "revoke", NOBODY, *where, "--after", "none", *reason)
+    assert (code, "device_not_found" in told) == (1, True), told
+    database.close()

@@ -135,11 +135,21 @@ def test_an_upgrade_keeps_a_checked_copy_of_what_was_there(tmp_path: Path, opera
 
 def test_without_a_copy_nothing_is_changed(tmp_path: Path, clock: TestClock) -> None:
     database = older_node(tmp_path)
-    (tmp_path / "before-upgrade-20260202T090000.db").mkdir()
     with pytest.raises(SchemaDiffers, match="rien n'a été changé"):
-        upgrade_node(load(tmp_path), tmp_path, clock=clock, copy_made=False)
+        upgrade_node(load(tmp_path), tmp_path / "disque absent", clock=clock, copy_made=False)
     assert migrations.current(database) == OLDER
     database.close()
+
+
+def test_after_an_upgrade_that_died_the_next_one_makes_a_copy_of_its_own(
+    tmp_path: Path, clock: TestClock
+) -> None:
+    older_node(tmp_path).close()
+    left = tmp_path / "before-upgrade-20260202T090000.db"
+    left.write_bytes(b"half a copy")
+    told = upgrade_node(load(tmp_path), tmp_path, clock=clock, copy_made=False)
+    assert "before-upgrade-20260202T090000-2.db" in told
+    assert left.read_bytes() == b"half a copy"
 
 
 def test_on_postgresql_the_operator_says_that_the_copy_is_made(

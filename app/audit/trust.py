@@ -135,6 +135,12 @@ class Trust:
             claims = self._claims(row.id, row.grant)
             if claims is None:
                 continue
+            first = self.devices.get(row.id)
+            if first is not None and first.public is not None and first.public.jwk() != claims["key"]:
+                self._findings.add(
+                    "trust", f"appareil {row.id} : une autorisation lui donne une autre clé que la première"
+                )
+                continue
             self._add(row.id, claims)
             if _json(row.key) != claims["key"] or (row.role or "agent") != claims["role"]:
                 self._findings.add("trust", f"appareil {row.id} : clé ou rôle autres que dans l'autorisation")

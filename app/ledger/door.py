@@ -24,7 +24,7 @@ from app.ledger.node import Identity, Standing, SteadyClock, read_standing
 from app.ledger.projection import Registry
 from app.ledger.remarks import Remarks, remarks
 from app.ledger.revocation import REASON, Verdict, verdict_of
-from app.ledger.senders import BAD_SIGNATURE, GRANT_REQUIRED, Sender, admit, sender_of
+from app.ledger.senders import BAD_SIGNATURE, GRANT_REQUIRED, Sender, admit, bind, sender_of
 from app.ledger.sorting import Sorted, sort_lines
 from app.ledger.tables import batch, origin
 from app.ledger.trays import stop_waiting_for
@@ -139,9 +139,9 @@ class Door:
         return [self._take(connection, envelope, self._read(envelope)) for envelope in envelopes]
 
     def sender(self, dev: str) -> Sender | None:
-        """A device this node knows; None for any other."""
+        """A device as its grant stands now, which the command line may have changed; None for any not known here."""
         with self.database.read() as connection:
-            return self._remembered(connection, dev)
+            return sender_of(connection, dev, standing=self.standing)
 
     def _sender(self, connection: sa.Connection, dev: str) -> Sender | None:
         if dev == self.identity.dev:
@@ -373,6 +373,8 @@ class Door:
         """Fold a batch that arrives, or one that stands again (`row`); `stands` where that is decided already."""
         header, sender = readable.batch.header, envelope.sender
         place = self.origin_of(connection, header.dev, header.ep)
+        if place.fresh:
+            bind(connection, sender, standing=self.standing)
         if stands is None:
             stands = not place.revoked or self._stands(connection, envelope, header, place)
         batch = readable.batch

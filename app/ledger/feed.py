@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -124,6 +125,9 @@ class Feed:
             if more:
                 after[code] = text_of(position)
                 continue
+            if position == (counters[code], ""):
+                after[code] = counters[code]
+                continue
             for (seq, identity), line in self._rows(code, position):
                 # Two entities of different kinds may bear one id: a position cannot stand between them.
                 if lines and size + len(line) > limit and (seq, identity) != reached:
@@ -177,21 +181,23 @@ class Feed:
     ) -> Iterator[tuple[Position, bytes]]:
         shape = self.door.registry.shapes[kind]
         table = shape.table
+        untouched = Untouched(shape, self.origins, hidden=self._hidden(kind))
         while True:
-            query = sa.select(table).where(table.c.area == local, beyond(table, position))
+            query = sa.select(*(table.c[name] for name in shape.columns)).where(
+                table.c.area == local, beyond(table, position)
+            )
             if kind == CIVIL_KIND:
                 query = query.where(table.c.origin.in_(self.own))
-            rows = (
-                self.connection.execute(query.order_by(table.c.seq, table.c.id).limit(CHUNK)).mappings().all()
-            )
+            rows = self.connection.execute(query.order_by(table.c.seq, table.c.id).limit(CHUNK)).all()
             for row in rows:
-                yield (
-                    (row["seq"], str(row["id"])),
-                    orjson.dumps(self.row(shape, dict(row), code=code)) + b"\n",
-                )
+                sent = untouched.sent(row, code) or self.row(shape, dict(row._mapping), code=code)
+                yield (row.seq, row.id), orjson.dumps(sent, option=orjson.OPT_APPEND_NEWLINE)
             if len(rows) < CHUNK:
                 return
-            position = (rows[-1]["seq"], str(rows[-1]["id"]))
+            position = (rows[-1].seq, rows[-1].id)
+
+    def _hidden(self, kind: str) -> frozenset[str]:
+        return CATALOGUE[kind].hidden_from_agents if self.sender.role == "agent" else frozenset()
 
     def _departures(self, code: str, local: int, position: Position) -> Iterator[tuple[Position, bytes]]:
         query = sa.select(departure).where(departure.c.area == local, beyond(departure, position))
@@ -208,7 +214,7 @@ class Feed:
 
     def row(self, shape: Shape, row: Mapping[str, Any], *, code: str) -> dict[str, Any]:
         """One row as sent: provisional values, the dots behind them, and what stands beside them."""
-        hidden = CATALOGUE[shape.kind].hidden_from_agents if self.sender.role == "agent" else frozenset()
+        hidden = self._hidden(shape.kind)
         row = reveal(shape, row, forked=self.forked)
         shown = {name: value for name, value in shape.values_of(row).items() if name not in hidden}
         sent: dict[str, Any] = {
@@ -280,6 +286,34 @@ class Feed:
             sent.setdefault("conflict", {})[name] = kept
             if len(values) > MOST_VALUES:
                 sent["more_values"] = True
+
+
+class Untouched:
+    """Rows of a kind as sent, where nothing happened since they were written down: nearly all of a first download."""
+
+    def __init__(
+        self, shape: Shape, origins: Mapping[int, tuple[str, int]], *, hidden: frozenset[str]
+    ) -> None:
+        place = shape.columns.index
+        self._kind = shape.kind
+        self._origins = origins
+        self._shown = [(place(f), f) for f in shape.fields if f not in hidden and f not in shape.json_fields]
+        self._json = [(place(f), f) for f in shape.json_fields if f not in hidden]
+        self._system = itemgetter(*map(place, ("registers", "extra", "id", "origin", "n", "seq", "rev")))
+
+    def sent(self, row: sa.Row[Any], code: str) -> dict[str, Any] | None:
+        """The members of the line in the order of `Feed.row`; None where something stands beside the plain values."""
+        registers, extra, identity, origin_, n, seq, rev = self._system(row)
+        if registers is not None or extra is not None:
+            return None
+        shown = {name: value for at, name in self._shown if (value := row[at]) is not None}
+        for at, name in self._json:
+            if row[at] is not None:
+                shown[name] = orjson.Fragment(row[at])
+        made = dot(*self._origins[origin_], n)
+        return {
+            "kind": self._kind, "id": identity, "area": code, "seq": seq, "rev": rev, "set": shown, "dot": made,
+        }  # fmt: skip
 
 
 def _without(value: dict[str, Any], hidden: frozenset[str]) -> dict[str, Any]:

@@ -112,6 +112,11 @@ class Origin:
     brought: Ranges
     revoked: bool = False
 
+    @property
+    def fresh(self) -> bool:
+        """Whether no batch of it was ever held."""
+        return self.ranges == Ranges()
+
     def holds(self, n: int) -> bool:
         """Whether a line of this number is here."""
         return n in self.ranges or n in self.brought

@@ -17,6 +17,7 @@ from sync.catalogue import CATALOGUE
 from sync.protocol import Line, dot, read_batch, read_line
 
 LEVEL = 3
+MOST_ASKED_FOR = 500
 
 
 def compress(data: bytes) -> bytes:
@@ -115,13 +116,7 @@ def _brought_at(
         .join(origin, origin.c.id == brought.c.origin)
         .join(brought_answer, brought_answer.c.id == brought.c.answer)
         .outerjoin(batch, batch.c.sha256 == brought.c.batch)
-        .where(
-            brought.c.origin.in_(wanted),
-            brought.c.n.between(
-                min(numbers[0] for numbers in wanted.values()),
-                max(numbers[-1] for numbers in wanted.values()),
-            ),
-        )
+        .where(sa.or_(*(_of_numbers(local, numbers) for local, numbers in wanted.items())))
         .order_by(brought.c.id)
     )
     sets = {local: set(numbers) for local, numbers in wanted.items()}
@@ -131,6 +126,13 @@ def _brought_at(
             stored = StoredLine(line, row.dev, row.ep, row.by, row.at, row.batch, row.role)
             if not (row.unfolded and falls(line)):
                 yield (row.origin, row.n), stored
+
+
+def _of_numbers(local: int, numbers: Sequence[int]) -> sa.ColumnElement[bool]:
+    """A few numbers far apart are looked up each by itself; many of them by the span they lie in."""
+    few = len(numbers) <= MOST_ASKED_FOR
+    within = brought.c.n.in_(numbers) if few else brought.c.n.between(numbers[0], numbers[-1])
+    return sa.and_(brought.c.origin == local, within)
 
 
 def batches_holding(

@@ -90,7 +90,8 @@ def _sound(connection: sa.Connection, grant: str | None, *, province: str) -> Ma
 def senders_of(connection: sa.Connection, devs: Collection[str], *, standing: Standing) -> dict[str, Sender]:
     """The devices enrolled here, relayed here, or admitted before: each as its own grant says, if that chains.
 
-    The columns of `device` are not believed: another commune's server may have written them.
+    The columns of `device` are not believed: another commune's server may have written them. Nor is a grant that gives
+    a device another key than the one its first batch here was verified with: a new key is a new device.
     """
     known = {dev for dev in devs if is_uuid4(dev)}
     if not known or standing.province is None:
@@ -101,8 +102,17 @@ def senders_of(connection: sa.Connection, devs: Collection[str], *, standing: St
     for dev, grant in [*connection.execute(taken), *connection.execute(relayed)]:
         claims = _sound(connection, grant, province=standing.province)
         if claims is not None and claims["dev"] == dev:
-            found[dev] = from_claims(claims, grant)
+            sender = from_claims(claims, grant)
+            if dev not in found or found[dev].public.thumbprint() == sender.public.thumbprint():
+                found[dev] = sender
     return found
+
+
+def bind(connection: sa.Connection, sender: Sender, *, standing: Standing) -> None:
+    """A device's first operation here: from now on no grant gives it another key."""
+    claims = _claims(sender.grant, standing.province) if sender.grant and standing.province else None
+    if claims is not None:
+        _remember(connection, claims[0], grant=str(sender.grant))
 
 
 def sender_of(connection: sa.Connection, dev: str, *, standing: Standing) -> Sender | None:
@@ -151,10 +161,14 @@ def admit(connection: sa.Connection, standing: Standing, grant: str, *, dev: str
         raise GRANT_REFUSED()
     if dev is not None and claims["dev"] != dev:
         raise GRANT_REFUSED("L'autorisation appartient à un autre appareil.")
-    values = {"dev": claims["dev"], "grant": grant, "claims": orjson.dumps(claims).decode()}
-    # Two batches of a new device may bring its grant at the same moment.
-    connection.execute(_ADMIT, values)
+    _remember(connection, claims, grant=grant)
     return from_claims(claims, grant)
+
+
+def _remember(connection: sa.Connection, claims: Mapping[str, Any], *, grant: str) -> None:
+    """Once for each device: two batches of a new one may bring its grant at the same moment."""
+    values = {"dev": claims["dev"], "grant": grant, "claims": orjson.dumps(claims).decode()}
+    connection.execute(_ADMIT, values)
 
 
 _ADMIT = sa.text(

@@ -9,10 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from app.database import Database
+from app.errors import Problem
 from app.ledger.tables import conflict, waiting
 from app.population.tables import household, person
 from app.statistics.tables import census_cell, population_cell
-from tests.nodes import TestNode, household_of, make_node, new
+from tests.nodes import TestNode, household_of, make_node, neighbour, new, stranger
 
 
 @pytest.fixture
@@ -144,3 +145,17 @@ def test_an_open_conflict_moves_to_the_tray_of_the_new_quartier(node: TestNode) 
         assert [
             node.door.areas.code(each) for each in connection.execute(sa.select(conflict.c.area)).scalars()
         ] == ["1017021"]
+
+
+def test_another_communes_server_cannot_give_a_known_tablet_a_key_of_its_own(node: TestNode) -> None:
+    tablet = node.tablet("1017010")
+    node.push(tablet, *household_of(1))
+    server = neighbour(node, "CD-KN-001")
+    forged = stranger(node, "CD-KN-001", dev=tablet.dev)
+    said = {"grant": forged.grant, "key": forged.key.public.jwk()}
+    told = server.seal([{"kind": "device", "id": tablet.dev, "set": said, "ev": "act"}])
+    node.door.accept(*told, grant=server.grant)
+    with pytest.raises(Problem) as refused:
+        node.door.accept(*forged.seal(household_of(1)), grant=forged.grant)
+    assert refused.value.type.code == "bad_signature"
+    assert node.push(tablet, *household_of(1))["dispositions"] == {}
