@@ -33,6 +33,8 @@ _PAPERS = {
 }
 _MULTIPLE = {"twin": "gémellaire", "triplet": "triple", "more": "multiple"}
 BLANK = "………"
+# A name from a tablet may hold what ends a line; a paragraph of an act has only one.
+_LINE_ENDS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 
 Values = Mapping[str, Any]
 
@@ -131,10 +133,10 @@ def act_text(values: Values, head: Head) -> str:
         *_parents(values, head.drawn.date()),
         *_received(values, head.drawn.date()),
         *_papers(values),
-        *_witnesses(values),
+        *_witnessed(values),
         _closing(values, head),
     ]
-    return "\n".join(paragraphs)
+    return "\n".join(_LINE_ENDS.sub(" ", each) for each in paragraphs)
 
 
 def _title(head: Head) -> str:
@@ -180,7 +182,8 @@ def _birth(values: Values) -> str:
     if "birth_date" in values and values.get("birth_precision") != "unknown":
         when = _capital(written_date_words(values["birth_date"], values.get("birth_precision")))
     if "birth_time" in values:
-        when += f", à {hour_words(*map(int, values['birth_time'].split(':')))}"
+        hour, minute = values["birth_time"].split(":")[:2]
+        when += f", à {hour_words(int(hour), int(minute))}"
     words = f" (selon la déclaration : « {values['birth_words']} »)" if "birth_words" in values else ""
     place = f", au lieu suivant : {values['birth_place']}," if "birth_place" in values else ""
     names = " ".join(values[name] for name in ("nom", "postnom", "prenom") if name in values) or BLANK
@@ -201,10 +204,11 @@ def _rank(values: Values) -> str:
     kind = _MULTIPLE.get(values.get("multiple", ""))
     if kind is None:
         return ""
-    if "order" not in values:
+    order = int(values.get("order", 0))
+    # A tablet may write any number; only one that can be a rank is said.
+    if not 1 <= order <= 20:
         return f", d'une naissance {kind}"
-    rank = rank_words(values["order"], feminine=values.get("sex") == "F")
-    return f", {rank} enfant d'une naissance {kind}"
+    return f", {rank_words(order, feminine=values.get('sex') == 'F')} enfant d'une naissance {kind}"
 
 
 def _parents(values: Values, day: date) -> list[str]:
@@ -242,7 +246,8 @@ def _received(values: Values, day: date) -> list[str]:
     declared_on = values.get("declared_on")
     if declared_on is None or declared_on == day.isoformat():
         return []
-    return [f"La déclaration a été reçue {day_words(date.fromisoformat(declared_on))}."]
+    when = day_words(date.fromisoformat(declared_on)) if len(declared_on) == 10 else declared_on
+    return [f"La déclaration a été reçue {when}."]
 
 
 def _papers(values: Values) -> list[str]:
@@ -252,10 +257,14 @@ def _papers(values: Values) -> list[str]:
 
 
 def _witnesses(values: Values) -> list[str]:
-    witnesses = [name for name in values.get("witnesses") or () if isinstance(name, str)]
-    if not witnesses:
-        return []
-    return [f"Témoin{'s' if len(witnesses) > 1 else ''} : {', '.join(witnesses)}."]
+    """The names of the witnesses; whatever else a tablet may have written there is no name."""
+    told = values.get("witnesses")
+    return [name for name in told if isinstance(name, str)] if isinstance(told, list) else []
+
+
+def _witnessed(values: Values) -> list[str]:
+    names = _witnesses(values)
+    return [f"Témoin{'s' if len(names) > 1 else ''} : {', '.join(names)}."] if names else []
 
 
 def _closing(values: Values, head: Head) -> str:
@@ -268,13 +277,10 @@ def _closing(values: Values, head: Head) -> str:
         )
     if interpreter:
         read += f" par l'interprète {interpreter}"
+    witnesses = _witnesses(values)
     signers = [
         *(["le déclarant"] if "declarant_name" in values else []),
-        *(
-            ["les témoins" if len(values["witnesses"]) > 1 else "le témoin"]
-            if values.get("witnesses")
-            else []
-        ),
+        *(["les témoins" if len(witnesses) > 1 else "le témoin"] if witnesses else []),
         *([f"l'interprète {interpreter}"] if interpreter else []),
     ]
     return f"{read}, l'acte est signé par {', '.join([*signers, 'nous'])}.".replace(", nous.", " et nous.")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.law.parameters import LawError, apply_law, law
+from app.law.parameters import LawError
 from app.main import Node, create_app
 from app.settings import UnreadableLaw
 from tests.nodes import TestNode
@@ -17,11 +16,7 @@ from tests.web.client import InProcess
 SHEETS = "in_force_from,in_force_to,sheets,source,status\n1988-08-01,,250,arrêté n° 12,verified\n"
 
 
-@pytest.fixture(autouse=True)
-def shipped() -> Iterator[None]:
-    kept = law()
-    yield
-    apply_law(kept)
+pytestmark = pytest.mark.usefixtures("shipped_law")
 
 
 def topics(node: TestNode, query: str = "") -> dict[str, list[dict[str, Any]]]:

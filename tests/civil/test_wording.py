@@ -229,6 +229,23 @@ def test_what_is_not_known_is_left_out_and_nothing_breaks() -> None:
     assert french[-1].startswith("Après lecture, l'acte")
 
 
+def test_whatever_a_tablet_may_write_the_text_of_the_act_is_written() -> None:
+    strange: list[tuple[dict[str, Any], str]] = [
+        ({"birth_date": "2026", "birth_precision": "day"}, "Au cours de l'an deux mille vingt-six, est né"),
+        ({"birth_date": "2026-01-10", "birth_time": "04:30:15"}, "à quatre heures trente minutes, est né"),
+        ({"declared_on": "2026-01"}, "La déclaration a été reçue 2026-01."),
+        ({"multiple": "twin", "order": 2.0}, "deuxième enfant d'une naissance gémellaire"),
+        ({"multiple": "more", "order": 10**15}, "Mbuyi, d'une naissance multiple."),
+        ({"mother_name": "Marie", "mother_birth_date": "2027"}, "âgée d'environ zéro an."),
+    ]
+    for values, told in strange:
+        assert told in act_text({"nom": "Mbuyi", **values}, HEAD), values
+    (forged,) = (line for line in body({"nom": "Mbuyi\nActe\u2028n° 7"}) if "Mbuyi" in line)
+    assert forged.endswith("à qui est donné le nom de : Mbuyi Acte n° 7.")
+    for witnesses in (7, "Paul", {"un": "deux"}, [], [None, 3]):
+        assert "moin" not in act_text({"nom": "Mbuyi", "witnesses": witnesses}, HEAD)
+
+
 def test_a_reading_in_another_language_is_told() -> None:
     head = Head(
         drawn=HEAD.drawn, commune="Kintambo", office="CD-KN-017-01", year=2026, volume="2", language="kikongo"

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 
 import pytest
 
 from app.law.annotations import annotation_type, annotation_types
 from app.law.fees import campaign_effects, fee_of, free_of_charge
-from app.law.parameters import apply_law, law, read_law
+from app.law.parameters import apply_law, read_law
 from app.law.registers import language_of_acts, numbering_on
 
 TODAY = date(2026, 2, 2)
 
 
 @pytest.fixture
-def of_a_jurist() -> Iterator[None]:
+def of_a_jurist(shipped_law: None) -> None:
     """A law in which late acts cost 5,000 francs and each volume is numbered anew from 2027."""
-    kept = law()
     fees = "code,in_force_from,in_force_to,amount,currency,article,source,status\n"
     numbering = "in_force_from,in_force_to,numbering,source,status\n"
     apply_law(
@@ -30,8 +28,6 @@ def of_a_jurist() -> Iterator[None]:
             }
         )
     )
-    yield
-    apply_law(kept)
 
 
 def test_the_act_of_a_birth_declared_in_time_is_free_since_2009() -> None:
