@@ -14,9 +14,10 @@ from app.access.officers import Officer
 from app.access.paging import Cursor, Limit, Page, encode_cursor
 from app.access.permissions import Permission, allow
 from app.civil import consultation
-from app.civil.declaration import BIRTH_UNKNOWN, answered, declare, refuse
+from app.civil.declaration import answered, declare, refuse
 from app.civil.desk import (
     IDEMPOTENCY_KEY_REQUIRED,
+    BirthId,
     CommuneFilter,
     Config,
     Once,
@@ -26,6 +27,7 @@ from app.civil.desk import (
     communes_asked,
     journal,
     position,
+    require_birth_id,
 )
 from app.civil.drafting.drafts import latest, standing
 from app.civil.drafting.signing import sign
@@ -53,7 +55,6 @@ from app.ledger.history import etag
 from sync.catalogue import is_uuid4
 
 router = APIRouter(prefix="/v1", tags=["État civil"])
-BirthId = Annotated[str, Path(max_length=100, description="Identifiant de la déclaration.")]
 
 
 @router.post("/births", status_code=201, response_model=Declared, summary="Déclarer une naissance")
@@ -139,7 +140,7 @@ def read_birth(
     door: TheDoor,
 ) -> Response:
     """La déclaration entière, le délai, le projet d'acte et l'acte ; l'ETag change avec eux. Inscrit au journal."""
-    _require_id(birth_id)
+    require_birth_id(birth_id)
     with store.write() as connection:
         found = consultation.birth_file(connection, door, birth=birth_id)
         require(officer, found.commune, node_kind=door.standing.kind)
@@ -182,7 +183,7 @@ def register_birth(
     jugement, ou tant que le délai est indéterminé ; 422 `declaration_doubtful`. Avec `draft`, l'acte est ce qui a été
     lu : 404 `draft_unknown`, 409 `draft_stale`, `draft_not_read`.
     """
-    _require_id(birth_id)
+    require_birth_id(birth_id)
     route = f"POST /v1/births/{birth_id}/registration"
     once = Once(officer, key, route=route, body=body.model_dump_json(exclude_unset=True).encode())
     judgment = body.judgment.model_dump() if body.judgment is not None else None
@@ -307,11 +308,6 @@ def confirm_clock(
         at, until = confirm_day(connection, door, officer, day=day, ahead_hours=config.clock_ahead_hours)
     door.refresh()
     return ClockConfirmed(date=body.date, confirmed_at=at, holds_until=until)
-
-
-def _require_id(birth: str) -> None:
-    if not is_uuid4(birth):
-        raise BIRTH_UNKNOWN()
 
 
 def _registered(act: Act) -> Registered:

@@ -6,14 +6,14 @@ import json
 from typing import Annotated
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Response
 
 from app.access.idempotency import IdempotencyKey
 from app.access.jurisdiction import require
 from app.access.officers import Officer
 from app.access.permissions import Permission, allow
-from app.civil.declaration import BIRTH_UNKNOWN, birth_row, delay
-from app.civil.desk import Config, Once, Store, TheDoor, journal, json_answer
+from app.civil.declaration import birth_row, delay
+from app.civil.desk import BirthId, Config, Once, Store, TheDoor, journal, json_answer, require_birth_id
 from app.civil.drafting.drafts import (
     DRAFT_UNKNOWN,
     Reading,
@@ -29,10 +29,8 @@ from app.civil.plausibility import PEOPLE, look_over
 from app.civil.registration import Entry
 from app.civil.today import day_of_registration
 from app.ledger.door import Door
-from sync.catalogue import is_uuid4
 
 router = APIRouter(prefix="/v1", tags=["État civil"])
-BirthId = Annotated[str, Path(max_length=100, description="Identifiant de la déclaration.")]
 
 
 @router.post(
@@ -53,7 +51,7 @@ def draw_up_draft(
     Un nouveau projet remplace l'ancien. Mêmes refus qu'à l'enregistrement : 409 `already_registered`, `clock_unsure`,
     `declaration_contested`, `declaration_void` ; 422 `judgment_required`, `declaration_doubtful`.
     """
-    _require_id(birth_id)
+    require_birth_id(birth_id)
     route = f"POST /v1/births/{birth_id}/draft"
     once = Once(officer, key, route=route, body=body.model_dump_json(exclude_unset=True).encode())
     judgment = body.judgment.model_dump() if body.judgment is not None else None
@@ -78,7 +76,7 @@ def read_draft(
 
     404 `birth_unknown`, `draft_unknown`.
     """
-    _require_id(birth_id)
+    require_birth_id(birth_id)
     with store.write() as connection:
         stored = birth_row(connection, birth_id)
         commune = door.areas.commune(door.areas.code(stored["area"]))
@@ -119,7 +117,7 @@ def note_reading(
 
     404 `draft_unknown` ; 409 `draft_stale` si la déclaration a changé, `already_registered` une fois signé.
     """
-    _require_id(birth_id)
+    require_birth_id(birth_id)
     route = f"POST /v1/births/{birth_id}/draft/reading"
     once = Once(officer, key, route=route, body=body.model_dump_json(exclude_unset=True).encode())
     reading = Reading(body.to, body.language, body.interpreter, body.remarks)
@@ -144,8 +142,3 @@ def _shown(connection: sa.Connection, door: Door, row: Row) -> DraftOut:
             "warnings": look_over(connection, door, values, answer=delay(values), birth=stored["id"]),
         }
     )
-
-
-def _require_id(birth: str) -> None:
-    if not is_uuid4(birth):
-        raise BIRTH_UNKNOWN()
