@@ -25,6 +25,7 @@ from app.clock import Clock
 from app.database import Database, NotDurable
 from app.errors import Problem
 from app.keeping_safe import commands as keeping
+from app.law.parameters import LawError
 from app.ledger.commands import add_commands
 from app.ledger.enrolment import invite
 from app.ledger.node import at_work
@@ -34,7 +35,7 @@ from app.ledger.standing import devices, status
 from app.opening import AsJson, Data, err, opened, out, print_json
 from app.opening import leave as _leave
 from app.progress import Progress
-from app.settings import CONFIGURATION, load, save
+from app.settings import CONFIGURATION, UnreadableLaw, load, save
 from app.territory.places import COMMUNE_UNKNOWN
 from app.upgrading import SchemaDiffers, upgrade_node
 from sync.answers import counted
@@ -86,7 +87,9 @@ def main() -> None:
         cli()
     except Problem as problem:
         _leave(f"{problem.type.title} : {problem.detail or problem.type.advice} [{problem.type.code}]")
-    except (NotDurable, SchemaDiffers, serving.CannotListen, serving.AlreadyServing) as error:
+    except (
+        *(NotDurable, SchemaDiffers, serving.CannotListen, serving.AlreadyServing, UnreadableLaw, LawError),
+    ) as error:
         _leave(str(error))
     except sa.exc.OperationalError as error:
         _leave(f"La base de données ne répond pas : {error.orig}")

@@ -12,8 +12,10 @@ from fastapi import Depends, FastAPI
 from starlette_compress import CompressMiddleware
 
 import app.access.endpoints
+import app.civil.drafting.endpoints
 import app.civil.endpoints
 import app.civil.readers.endpoints
+import app.civil.publication
 import app.ledger.endpoints
 import app.ledger.exchange
 import app.population.endpoints
@@ -31,6 +33,7 @@ from app.civil.projector import PROJECTIONS as CIVIL
 from app.clock import Clock
 from app.database import Database
 from app.documents.projector import PROJECTIONS as DOCUMENTS
+from app.law.parameters import apply_law, read_law
 from app.ledger.door import Door
 from app.ledger.node import SteadyClock, reconcile_identity
 from app.ledger.packs import Packs
@@ -40,7 +43,7 @@ from app.ledger.relay import Relay
 from app.ledger.turnstile import Turnstile
 from app.population.duplicates.projector import PROJECTIONS as PAIRINGS
 from app.population.projector import PROJECTIONS as POPULATION
-from app.settings import Settings
+from app.settings import Settings, law_files
 from app.statistics.projector import COUNTED, ROLLUPS, make_cells
 from app.territory.countries import COUNTRIES
 from app.territory.places import Territory
@@ -81,7 +84,9 @@ class Node:
     def open(
         cls, settings: Settings, *, database: Database | None = None, clock: Clock | None = None
     ) -> Node:
-        """Open the node in `settings.data`. Raises app.database.NotDurable on weak storage settings."""
+        """Open the node in `settings.data`. Raises app.database.NotDurable on weak storage settings,
+        app.settings.UnreadableLaw and app.law.parameters.LawError on a jurist's files that cannot be applied."""
+        apply_law(read_law(law_files(settings)))
         store = database or Database(settings.url)
         store.assert_durable()
         identity = reconcile_identity(store, Path(settings.data))
@@ -169,6 +174,8 @@ def _include(application: FastAPI) -> None:
     application.include_router(app.population.endpoints.router)
     application.include_router(app.civil.endpoints.router)
     application.include_router(app.civil.readers.endpoints.router)
+    application.include_router(app.civil.publication.router)
+    application.include_router(app.civil.drafting.endpoints.router)
     application.include_router(app.statistics.endpoints.router)
 
     @application.get(

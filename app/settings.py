@@ -79,6 +79,10 @@ class Settings(BaseSettings):
     clock_ahead_hours: float = Field(
         24.0, gt=0, description="Lead over the province's clock from which registration stops."
     )
+    law: Path | None = Field(
+        None,
+        description="Directory whose CSV files replace those of the law as shipped; empty = DIR/law, if it exists.",
+    )
     log_level: str = Field("INFO", description="Least level of the log: DEBUG, INFO, WARNING or ERROR.")
 
     @property
@@ -103,6 +107,26 @@ def load(data: Path) -> Settings:
     """The settings of the node in `data`; raises FileNotFoundError where no `mboka init` has been."""
     stored: dict[str, Any] = json.loads((data / CONFIGURATION).read_text(encoding="utf-8"))
     return Settings(**{**stored, "data": data})
+
+
+class UnreadableLaw(ValueError):
+    """The directory of a jurist's law, or a file in it, cannot be read; the message is French."""
+
+
+def law_files(settings: Settings) -> dict[str, str]:
+    """The text of each CSV file of the law a jurist put beside the shipped ones, by name; raises UnreadableLaw."""
+    directory = settings.law or settings.data / "law"
+    if not directory.is_dir():
+        if settings.law is None:
+            return {}
+        raise UnreadableLaw(f"{directory} : ce dossier de la loi (MBOKA_LAW) n'existe pas.")
+    found = {}
+    for path in sorted(directory.glob("*.csv")):
+        try:
+            found[path.name] = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise UnreadableLaw(f"{path} : ce fichier de la loi n'est pas lisible en UTF-8.") from None
+    return found
 
 
 def save(data: Path, values: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ import pytest
 import migrations
 from app.clock import KINSHASA, Clock
 from app.database import Database
+from app.law.parameters import apply_law, read_law
 from tests import postgres
 
 FULL = os.environ.get("MBOKA_TEST_FULL") == "1"
@@ -162,6 +163,13 @@ def database(database_url: str) -> Iterator[Database]:
     made = Database(database_url)
     yield made
     made.close()
+
+
+@pytest.fixture
+def shipped_law() -> Iterator[None]:
+    """Whatever law a test applies, the next one finds the law as shipped."""
+    yield
+    apply_law(read_law())
 
 
 @pytest.fixture

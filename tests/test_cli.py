@@ -16,7 +16,7 @@ import migrations
 from app import cli, serving
 from app.database import Database
 from app.settings import save, write_durably
-from tests.access.matrix import NOBODY
+from tests.access.call import NOBODY
 from tests.nodes import PASSWORD, household_of, make_node
 
 Said = Callable[..., tuple[int, str]]
@@ -85,6 +85,14 @@ def test_a_server_whose_port_is_taken_says_so_and_keeps_the_old_address(tmp_path
         code, text = mboka("serve", "--data", tmp_path, "--port", port)
     assert (code, f"Le port {port} est déjà utilisé" in text) == (1, True), text
     assert serving.address(tmp_path) == "http://127.0.0.1:1"
+
+
+def test_a_law_that_cannot_be_applied_keeps_the_server_from_starting(tmp_path: Path, mboka: Said) -> None:
+    assert mboka("init", "--data", tmp_path, "--kind", "both", "--commune", "CD-KN-017")[0] == 0
+    (tmp_path / "law").mkdir()
+    (tmp_path / "law" / "fees.csv").write_text("code,amount\n", encoding="utf-8")
+    code, text = mboka("serve", "--data", tmp_path, "--port", "0")
+    assert (code, "fees.csv, ligne 1 : la colonne « in_force_from » manque" in text) == (1, True), text
 
 
 @pytest.mark.parametrize(

@@ -51,12 +51,14 @@ class Births:
 
 @dataclass(frozen=True, slots=True)
 class BirthFile:
-    """One birth with its act as REST shows it, its ETag, its commune, and the persons named by id."""
+    """One birth with its act as REST shows it, its ETag, its commune, the persons named by id, and the clean values of
+    the declaration."""
 
     shown: dict[str, Any]
     etag: str
     commune: str | None
     persons: list[str]
+    values: dict[str, Any]
 
 
 def births(
@@ -105,10 +107,10 @@ def birth_file(connection: sa.Connection, door: Door, *, birth: str) -> BirthFil
     shape = door.registry.shapes["birth"]
     values = shape.clean_values(row)
     unknown = dict.fromkeys(CATALOGUE["birth"].fields)
-    shown = {"id": birth, **unknown, **values, **_judged(values, act), "act": _act(act)}
-    tag = etag(row) if act is None else _combined(etag(row), etag(act), act["person"] or "")
+    shown = {"id": birth, **unknown, **values, **_judged(values, act), "act": _act(act), "text": _text(act)}
+    tag = etag(row) if act is None else combined(etag(row), etag(act), act["person"] or "")
     persons = _people(act["person"] if act is not None else None, *(values.get(name) for name in _PEOPLE))
-    return BirthFile(shown, tag, door.areas.commune(door.areas.code(row["area"])), persons)
+    return BirthFile(shown, tag, door.areas.commune(door.areas.code(row["area"])), persons, values)
 
 
 def tasks(
@@ -251,9 +253,16 @@ def _act(act: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return shown
 
 
+def _text(act: Mapping[str, Any] | None) -> str | None:
+    """The text of an act drawn up here; a list leaves it out."""
+    text = json.loads(act["facts"]).get("text") if act is not None and act["facts"] else None
+    return text if isinstance(text, str) else None
+
+
 def _people(*ids: str | None) -> list[str]:
     return [each for each in dict.fromkeys(ids) if each is not None]
 
 
-def _combined(*tags: str) -> str:
+def combined(*tags: str) -> str:
+    """One ETag of several."""
     return f'"{hashlib.sha256("".join(tags).encode()).hexdigest()[:32]}"'

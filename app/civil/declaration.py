@@ -13,20 +13,18 @@ import sqlalchemy as sa
 
 from app.access.officers import Officer
 from app.civil import tables
+from app.civil.plausibility import look_over
 from app.errors import INVALID_INPUT, Problem, problem
 from app.law.dates import possible_days
 from app.law.delay import DelayAnswer, delay_of
 from app.ledger.door import Door
 from app.ledger.entities import shown_row
-from app.population.tables import person
 from sync.catalogue import is_doubtful
 
 BIRTH_UNKNOWN = problem(
     "birth_unknown", 404, "Naissance inconnue", "Vérifiez l'identifiant de la déclaration."
 )
 
-NAMES = ("nom", "postnom", "prenom")
-_PEOPLE = {"mother": "mother_unknown", "father": "father_unknown", "person": "person_unknown"}
 _LISTED = ("commune", "mother_quartier", "mother_nationality", "father_nationality")
 _LENGTHS = {"month": 7, "day": 10}
 
@@ -54,7 +52,8 @@ def declare(
         raise refuse(errors)
     birth = str(uuid.uuid4())
     door.write(connection, [{"kind": "birth", "id": birth, "new": True, "set": dict(values)}], by=officer.id)
-    return Received(birth, delay(values), [*_missing(values), *_strangers(connection, values)])
+    answer = delay(values)
+    return Received(birth, answer, look_over(connection, door, values, answer=answer, birth=birth))
 
 
 def delay(values: Mapping[str, Any]) -> DelayAnswer:
@@ -135,29 +134,6 @@ def _impossible_days(values: Mapping[str, Any], today: date) -> Iterable[FieldEr
                 yield _error(name, "Le parent serait né après l'enfant.")
 
 
-def _missing(values: Mapping[str, Any]) -> Iterable[dict[str, str]]:
-    if not any(name in values for name in NAMES):
-        yield _warning("name_missing", "nom", message="Aucun nom : l'acte ne pourra pas être dressé.")
-    if "sex" not in values:
-        yield _warning("sex_missing", "sex", message="Le sexe n'est pas indiqué.")
-    if "birth_date" not in values:
-        yield _warning(
-            "birth_date_missing", "birth_date", message="Sans date de naissance le délai n'est pas jugé."
-        )
-    if values.get("multiple", "single") != "single" and "order" not in values:
-        yield _warning("order_missing", "order", message="Naissance multiple : indiquez le rang de l'enfant.")
-
-
-def _strangers(connection: sa.Connection, values: Mapping[str, Any]) -> Iterable[dict[str, str]]:
-    named = {values[name] for name in _PEOPLE if name in values}
-    if not named:
-        return
-    known = set(connection.execute(sa.select(person.c.id).where(person.c.id.in_(named))).scalars())
-    for name, code in _PEOPLE.items():
-        if name in values and values[name] not in known:
-            yield _warning(code, name, message="Cette personne n'est pas au registre de ce serveur.")
-
-
 def _day(text: str | None) -> date | None:
     """A full day; None for a date that is missing or, from a tablet, only approximate."""
     return date.fromisoformat(text) if text is not None and len(text) == 10 else None
@@ -165,7 +141,3 @@ def _day(text: str | None) -> date | None:
 
 def _error(field: str, message: str) -> FieldError:
     return {"field": field, "message": message}
-
-
-def _warning(code: str, field: str, *, message: str) -> dict[str, str]:
-    return {"code": code, "field": field, "message": message}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import sqlalchemy as sa
-from fastapi import Depends, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from app.access.idempotency import StoredAnswer, body_hash, remember, replayed
@@ -17,6 +17,7 @@ from app.access.officers import Officer
 from app.access.paging import BAD_CURSOR, decode_cursor
 from app.access.permissions import database, settings
 from app.civil.consultation import Position
+from app.civil.declaration import BIRTH_UNKNOWN
 from app.database import Database
 from app.errors import problem
 from app.ledger.door import Door
@@ -33,6 +34,7 @@ IDEMPOTENCY_KEY_REQUIRED = problem(
 
 Store = Annotated[Database, Depends(database)]
 Config = Annotated[Settings, Depends(settings)]
+BirthId = Annotated[str, Path(max_length=100, description="Identifiant de la déclaration.")]
 CommuneFilter = Annotated[
     str | None, Query(max_length=40, description="Code de la commune.", examples=["CD-KN-017"])
 ]
@@ -92,6 +94,12 @@ def communes_asked(officer: Officer, door: Door, *, commune: str | None) -> froz
         raise COMMUNE_UNKNOWN(f"Aucune commune ne porte le code « {commune} ».")
     require(officer, commune, node_kind=door.standing.kind)
     return frozenset({commune})
+
+
+def require_birth_id(birth: str) -> None:
+    """Raise `birth_unknown` (404) for what is no identifier of a declaration."""
+    if not is_uuid4(birth):
+        raise BIRTH_UNKNOWN()
 
 
 def position(cursor: str | None) -> Position | None:

@@ -15,9 +15,10 @@ from app.access.officers import Officer
 from app.access.paging import Cursor, Limit, Page, encode_cursor
 from app.access.permissions import Permission, allow
 from app.civil import consultation
-from app.civil.declaration import BIRTH_UNKNOWN, answered, declare, refuse
+from app.civil.declaration import answered, declare, refuse
 from app.civil.desk import (
     IDEMPOTENCY_KEY_REQUIRED,
+    BirthId,
     CommuneFilter,
     Config,
     Once,
@@ -27,8 +28,11 @@ from app.civil.desk import (
     communes_asked,
     journal,
     position,
+    require_birth_id,
 )
-from app.civil.registration import Act, Entry, register
+from app.civil.drafting.drafts import latest, standing
+from app.civil.drafting.signing import sign
+from app.civil.registration import Act, Entry
 from app.civil.reprise import TakenOver, read_paper_acts, take_over
 from app.civil.schemas import (
     BirthIn,
@@ -48,10 +52,10 @@ from app.civil.schemas import (
 )
 from app.civil.tasks import TASK_UNKNOWN, close_task
 from app.civil.today import confirm_day, day_of_registration
+from app.ledger.history import etag
 from sync.catalogue import is_uuid4
 
 router = APIRouter(prefix="/v1", tags=["État civil"])
-BirthId = Annotated[str, Path(max_length=100, description="Identifiant de la déclaration.")]
 
 
 @router.post("/births", status_code=201, response_model=Declared, summary="Déclarer une naissance")
@@ -136,8 +140,8 @@ def read_birth(
     *,
     door: TheDoor,
 ) -> Response:
-    """La déclaration entière, le délai et l'acte ; l'ETag change avec eux. La lecture est inscrite au journal."""
-    _require_id(birth_id)
+    """La déclaration entière, le délai, le projet d'acte et l'acte ; l'ETag change avec eux. Inscrit au journal."""
+    require_birth_id(birth_id)
     with store.write() as connection:
         found = consultation.birth_file(connection, door, birth=birth_id)
         require(officer, found.commune, node_kind=door.standing.kind)
@@ -150,7 +154,11 @@ def read_birth(
             commune=found.commune,
             route="GET /v1/births/{id}",
         )
-    return JSONResponse(found.shown, headers={"ETag": found.etag})
+        draft = latest(connection, found.shown["id"])
+    registered = found.shown["act"] is not None
+    shown = found.shown | standing(draft, found.values, registered=registered)
+    tag = found.etag if draft is None else consultation.combined(found.etag, etag(draft))
+    return JSONResponse(shown, headers={"ETag": tag})
 
 
 @router.post(
@@ -174,9 +182,10 @@ def register_birth(
     L'enfant devient une personne du ménage de sa mère si elle est une résidente connue ; sinon une tâche est ouverte.
     La signature veut un second facteur : 401 `second_factor_required`, 403 `second_factor_not_enrolled`.
     409 `already_registered`, `clock_unsure`, `declaration_contested` ; 422 `judgment_required` hors délai, sur
-    jugement, ou tant que le délai est indéterminé ; 422 `declaration_doubtful`.
+    jugement, ou tant que le délai est indéterminé ; 422 `declaration_doubtful`. Avec `draft`, l'acte est ce qui a été
+    lu : 404 `draft_unknown`, 409 `draft_stale`, `draft_not_read`.
     """
-    _require_id(birth_id)
+    require_birth_id(birth_id)
     route = f"POST /v1/births/{birth_id}/registration"
     signed = body.model_dump_json(exclude_unset=True, exclude={"otp"})
     once = Once(officer, key, route=route, body=signed.encode())
@@ -188,7 +197,7 @@ def register_birth(
         at = door.clock.clock.now()
         require_signature(connection, officer, body.otp, at=at, demo=door.standing.demo)
         today = day_of_registration(connection, door, ahead_hours=config.clock_ahead_hours)
-        act = register(connection, door, officer, birth=birth_id, entry=entry, today=today)
+        act = sign(connection, door, officer, birth=birth_id, entry=entry, draft=body.draft, today=today)
         return once.keep(connection, door, _registered(act))
 
 
@@ -304,11 +313,6 @@ def confirm_clock(
         at, until = confirm_day(connection, door, officer, day=day, ahead_hours=config.clock_ahead_hours)
     door.refresh()
     return ClockConfirmed(date=body.date, confirmed_at=at, holds_until=until)
-
-
-def _require_id(birth: str) -> None:
-    if not is_uuid4(birth):
-        raise BIRTH_UNKNOWN()
 
 
 def _registered(act: Act) -> Registered:

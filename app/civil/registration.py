@@ -6,7 +6,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,8 +16,10 @@ from app.access.officers import Officer
 from app.civil import tables
 from app.civil.act import Drawing, Place, act_of
 from app.civil.child import Placed, place_child
-from app.civil.declaration import NAMES, birth_row, delay, refuse
-from app.clock import stamp
+from app.civil.declaration import birth_row, delay, refuse
+from app.civil.plausibility import NAMES
+from app.civil.wording import Head, act_text
+from app.clock import KINSHASA, stamp
 from app.errors import problem
 from app.law.dates import possible_days
 from app.law.delay import OUTCOME, DelayAnswer
@@ -65,6 +67,24 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Ready:
+    """A declaration on which an act may stand: its id, commune and clean values, and the law's answer."""
+
+    birth: str
+    commune: str
+    values: dict[str, Any]
+    answer: DelayAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """How an act was read back before it is signed: the language, and the interpreter where there was one."""
+
+    language: str | None = None
+    interpreter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
     """An act just drawn up."""
 
@@ -76,48 +96,95 @@ class Act:
     warnings: list[dict[str, str]]
 
 
-def register(
+def ready(
     connection: sa.Connection, door: Door, officer: Officer, *, birth: str, entry: Entry, today: date
-) -> Act:
-    """Draw up the act of one declared birth on `today`, with the next number of the office and year.
+) -> Ready:
+    """The declaration of a birth whose act may be drawn up on `today` in this book. Under the door's lock.
 
-    One signed batch in the caller's transaction: the act, and the child's person and link or a task. Raises
-    `birth_unknown` 404, `other_commune` 403, `already_registered` 409, `declaration_contested` 409,
-    `declaration_void` 409, `declaration_doubtful` 422, `judgment_required` 422, `invalid_input` 422, `catching_up` 503.
+    Raises `birth_unknown` 404, `other_commune` 403, `already_registered` 409, `declaration_contested` 409,
+    `declaration_void` 409, `declaration_doubtful` 422, `judgment_required` 422, `invalid_input` 422.
     """
-    # Numbers and the question whether an act exists are answered under the lock held to commit.
-    lock_door(connection)
-    require_caught_up(connection)
     row = birth_row(connection, birth)
     commune = door.areas.commune(door.areas.code(row["area"]))
     require(officer, commune, node_kind=door.standing.kind)
-    birth = row["id"]
     if row["void"]:
         raise DECLARATION_VOID()
-    _require_unregistered(connection, birth)
+    _require_unregistered(connection, row["id"])
     values = _settled_values(connection, door, row=row, today=today)
     _require_office(door, officer, entry=entry, commune=commune)
     answer = delay(values)
     _require_judgment(answer, entry, values=values, today=today)
+    return Ready(row["id"], commune or "", values, answer)
+
+
+def register(
+    connection: sa.Connection,
+    door: Door,
+    officer: Officer,
+    *,
+    birth: str,
+    entry: Entry,
+    today: date,
+    spoken: Spoken = Spoken(),
+) -> Act:
+    """Draw up the act of one declared birth on `today`, with the next number of the office and year.
+
+    One signed batch in the caller's transaction: the act with its text, and the child's person and link or a task.
+    Raises what `ready` raises, and `catching_up` 503.
+    """
+    # Numbers and the question whether an act exists are answered under the lock held to commit.
+    lock_door(connection)
+    require_caught_up(connection)
+    found = ready(connection, door, officer, birth=birth, entry=entry, today=today)
     number = _next_number(connection, office=entry.office, year=today.year)
     place = Place(
-        commune or "", entry.office, today.year, entry.volume, number, entry.folio, today.isoformat()
+        found.commune, entry.office, today.year, entry.volume, number, entry.folio, today.isoformat()
     )
     act = str(uuid.uuid4())
     child = place_child(
-        connection, values, birth=birth, act=act, reference=place.reference, commune=place.commune
+        connection, found.values, birth=found.birth, act=act, reference=place.reference, commune=place.commune
     )
-    drawing = Drawing("registration", stamp(door.clock.clock.now()), officer.id, officer.name)
+    now = door.clock.clock.now()
+    drawing = Drawing("registration", stamp(now), officer.id, officer.name)
     fields, answer = act_of(
-        values, place, birth=birth, drawing=drawing, judgment=entry.judgment, person=child.person
+        found.values, place, birth=found.birth, drawing=drawing, judgment=entry.judgment, person=child.person
     )
+    head = head_of(door, entry, drawn=now, number=number, officer=officer.name, spoken=spoken)
+    fields["facts"]["text"] = act_text(found.values, head)
     warnings = _volume_warnings(connection, place, today=today)
     written = door.write(
         connection, [{"kind": "act", "id": act, "new": True, "set": fields}, *child.operations], by=officer.id
     )
-    if any(found["status"] == "quarantined" for found in written.values()):
+    if any(each["status"] == "quarantined" for each in written.values()):
         raise RuntimeError(f"this server may not register births: {written}")
-    return Act(act, birth, place, answer, child, warnings)
+    return Act(act, found.birth, place, answer, child, warnings)
+
+
+def head_of(
+    door: Door,
+    entry: Entry,
+    *,
+    drawn: datetime,
+    number: int | None = None,
+    officer: str | None = None,
+    spoken: Spoken = Spoken(),
+) -> Head:
+    """What the text of an act says of where, when (`drawn`, any zone) and by whom it is drawn up in this book."""
+    local = drawn.astimezone(KINSHASA)
+    commune = door.territory.office_commune(entry.office) or ""
+    return Head(
+        drawn=local,
+        commune=door.territory.commune_names.get(commune, commune),
+        office=entry.office,
+        year=local.year,
+        volume=entry.volume,
+        number=number,
+        folio=entry.folio,
+        officer=officer,
+        judgment=entry.judgment,
+        language=spoken.language,
+        interpreter=spoken.interpreter,
+    )
 
 
 def _require_unregistered(connection: sa.Connection, birth: str) -> None:

@@ -157,6 +157,9 @@ class RegistrationIn(Strict):
     folio: Mark | None = _about("Feuillet.", "12")
     judgment: JudgmentIn | None = Field(None, description="Obligatoire hors délai.")
     otp: OptionalOtp = None
+    draft: Entity | None = _about(
+        "Le projet lu au déclarant, s'il y en a un.", "6a0d3a56-6f0e-4b4e-8f5b-3d6d3a0f9b21"
+    )
 
 
 class PaperAct(BirthIn):
@@ -190,6 +193,9 @@ class Warned(BaseModel):
     code: str = Field(description="Code stable.", examples=["mother_unknown"])
     field: str = Field(description="Champ.", examples=["mother"])
     message: str = Field(description="Explication.", examples=["Cette personne n'est pas au registre."])
+    advice: str | None = Field(
+        None, description="Que faire.", examples=["Cherchez-la au registre de la population."]
+    )
 
 
 class DelayOut(BaseModel):
@@ -337,9 +343,30 @@ def _shown() -> dict[str, Any]:
     }
 
 
+class DraftMark(BaseModel):
+    """Le projet d'acte d'une naissance, en bref."""
+
+    id: str = Field(description="Identifiant du projet.")
+    stage: str = Field(description="drawn, read, signed ou replaced.", examples=["read"])
+    stale: bool = Field(description="Vrai si la déclaration a changé depuis.", examples=[False])
+
+
+class _BirthFile(BirthItem):
+    stage: Literal["declared", "drawn", "read", "registered"] = Field(
+        description="declared : déclarée ; drawn : projet établi ; read : projet lu ; registered : acte signé.",
+        examples=["registered"],
+    )
+    text: str | None = Field(
+        None,
+        description="Texte de l'acte, un paragraphe par ligne ; null pour un acte repris du papier.",
+        examples=["Acte de naissance n° 481 de l'année 2026, volume 1…"],
+    )
+    draft: DraftMark | None = Field(None, description="Le dernier projet d'acte (GET /v1/births/{id}/draft).")
+
+
 BirthOut = create_model(
     "BirthOut",
-    __base__=BirthItem,
+    __base__=_BirthFile,
     __doc__="Une naissance : la déclaration entière, le délai et l'acte.",
     **_shown(),
 )

@@ -32,13 +32,15 @@ from app.keeping_safe.contents import (
 )
 from app.keeping_safe.envelope import Opening, Sealing, Stream
 from app.keeping_safe.recovery import PUBLIC, read_public
+from app.law.topics import TOPICS
 from app.ledger.node import IDENTITY
 from app.ledger.tables import batch, node
 from app.settings import CONFIGURATION, write_durably
 
 REMEMBERED = "backup.json"
 # What a burnt machine needs to come back as itself, beside its database.
-FILES = (IDENTITY, PUBLIC, CONFIGURATION)
+LAW_FILES = tuple(f"law/{topic.file}" for topic in TOPICS)
+FILES = (IDENTITY, PUBLIC, CONFIGURATION, *LAW_FILES)
 NOT_BACKED_UP = problem(
     "not_backed_up",
     507,

@@ -15,7 +15,7 @@ import migrations
 from app.clock import Clock
 from app.database import Database
 from app.errors import problem
-from app.keeping_safe.backup import check_records, remember
+from app.keeping_safe.backup import LAW_FILES, check_records, remember
 from app.keeping_safe.contents import End, Manifest, Rows, decode_row, read_records, tally_of
 from app.keeping_safe.envelope import BACKUP_DAMAGED, Opening, Stream
 from app.keeping_safe.recovery import PUBLIC
@@ -256,6 +256,11 @@ def _write_files(data: Path, manifest: Manifest, *, url: str) -> None:
         write_durably(data / IDENTITY, manifest.files[IDENTITY].encode())
     if not (data / PUBLIC).exists() and PUBLIC in manifest.files:
         write_durably(data / PUBLIC, manifest.files[PUBLIC].encode())
+    if not (data / "law").exists():
+        for name in LAW_FILES:
+            if name in manifest.files:
+                (data / name).parent.mkdir(exist_ok=True)
+                write_durably(data / name, manifest.files[name].encode())
     if (data / CONFIGURATION).exists():
         stored = json.loads((data / CONFIGURATION).read_text(encoding="utf-8"))
     else:

@@ -3,13 +3,13 @@ about delays."""
 
 from __future__ import annotations
 
-import csv
 import re
 from calendar import monthrange
 from datetime import date
 from functools import lru_cache
-from importlib.resources import files
 from typing import NamedTuple
+
+from app.law.parameters import Law, law
 
 WRITTEN = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 # How many characters of a date each precision lets stand: a date longer than its precision is cut to it.
@@ -32,20 +32,20 @@ def possible_days(birth_date: str | None, precision: str | None, *, declared_on:
     """The days of birth that a written date and its precision {day, month, year, estimated, unknown} allow.
 
     None when the date is missing or its precision is `unknown`. An estimate is widened by the months of
-    `data/estimate_margins.csv`. Nothing after the declaration is possible; only where every day would be after it,
+    the topic `estimates`. Nothing after the declaration is possible; only where every day would be after it,
     the days come back as written (a contradiction, which `delay_of` calls undetermined). Without a precision the
     written length counts. Raises ValueError on text that is no date of these forms and on an unknown precision.
     """
     if birth_date is None or precision == "unknown":
         return None
-    span = _span(birth_date, precision)
+    span = _span(birth_date, precision, law())
     if span.latest <= declared_on or span.earliest > declared_on:
         return span
     return PossibleDays(span.earliest, declared_on)
 
 
 @lru_cache(maxsize=4096)
-def _span(text: str, precision: str | None) -> PossibleDays:
+def _span(text: str, precision: str | None, applied: Law) -> PossibleDays:
     if precision is not None and precision not in KEPT:
         raise ValueError(f"unknown precision: {precision[:40]!r}")
     _read(text)  # what is cut off must be a real day too: 1987-02-30 is no date of any precision
@@ -53,10 +53,8 @@ def _span(text: str, precision: str | None) -> PossibleDays:
     if precision != "estimated":
         return exact
     written = {4: "year", 7: "month", 10: "day"}[len(text)]
-    return PossibleDays(
-        _months_later(exact.earliest, -ESTIMATE_MARGINS[written]),
-        _months_later(exact.latest, ESTIMATE_MARGINS[written]),
-    )
+    months = estimate_margins(applied)[written]
+    return PossibleDays(_months_later(exact.earliest, -months), _months_later(exact.latest, months))
 
 
 def _read(text: str) -> PossibleDays:
@@ -83,9 +81,6 @@ def _months_later(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
-def _margins() -> dict[str, int]:
-    text = files("app.law").joinpath("data", "estimate_margins.csv").read_text(encoding="utf-8")
-    return {line["written"]: int(line["months"]) for line in csv.DictReader(text.splitlines())}
-
-
-ESTIMATE_MARGINS = _margins()
+def estimate_margins(applied: Law) -> dict[str, int]:
+    """Months either way of an estimate of which a year, a month or a day is written."""
+    return {each.code: each.whole("months") or 0 for each in applied.all("estimates")}

@@ -3,15 +3,15 @@ judges, how days are counted and what an approximate date allows is decided here
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from importlib.resources import files
-from itertools import pairwise
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, cast
 
 from app.law.dates import PossibleDays
+from app.law.parameters import Law, Parameter, law, read_topic
+from app.law.topics import TOPICS
 
 Delay = Literal["in_delay", "out_of_delay", "undetermined"]
 JudgedOn = Literal["declaration", "birth"]
@@ -87,35 +87,34 @@ def _elapsed(fewest: int, most: int) -> str:
 
 
 def read_rules(text: str) -> tuple[DelayRule, ...]:
-    """The rules of a CSV text in order of time; ValueError when two are in force on one day."""
-    rules = tuple(
-        sorted(
-            (
-                DelayRule(
-                    in_force_from=date.fromisoformat(line["in_force_from"]),
-                    in_force_to=date.fromisoformat(line["in_force_to"]) if line["in_force_to"] else None,
-                    days=int(line["days"]),
-                    article=line["article"],
-                    source=line["source"],
-                    status=line["status"],
-                )
-                for line in csv.DictReader(text.splitlines())
-            ),
-            key=lambda rule: rule.in_force_from,
+    """The rules of a CSV text in order of time; LawError (a ValueError) when two are in force on one day."""
+    topic = next(each for each in TOPICS if each.name == "delay")
+    return _rules(read_topic(topic, text))
+
+
+@lru_cache(maxsize=8)
+def rules_of(applied: Law) -> tuple[DelayRule, ...]:
+    """The delays of a law in order of time."""
+    return _rules(applied.all("delay"))
+
+
+def _rules(parameters: Iterable[Parameter]) -> tuple[DelayRule, ...]:
+    return tuple(
+        DelayRule(
+            in_force_from=each.in_force_from or date.min,
+            in_force_to=each.in_force_to,
+            days=each.whole("days") or 0,
+            article=each.article,
+            source=each.source,
+            status=each.status,
         )
+        for each in parameters
     )
-    for earlier, later in pairwise(rules):
-        if earlier.in_force(later.in_force_from):
-            raise ValueError(f"two delays are in force on {later.in_force_from}")
-    return rules
 
 
-RULES = read_rules(files("app.law").joinpath("data", "legal_delay_rules.csv").read_text(encoding="utf-8"))
-
-
-def rule_on(day: date, rules: Sequence[DelayRule] = RULES) -> DelayRule | None:
-    """The rule in force on a day; None before the first one."""
-    for rule in reversed(rules):
+def rule_on(day: date, rules: Sequence[DelayRule] | None = None) -> DelayRule | None:
+    """The rule in force on a day, of the law applied or of `rules`; None before the first one."""
+    for rule in reversed(rules_of(law()) if rules is None else rules):
         if rule.in_force(day):
             return rule
     return None
@@ -125,14 +124,15 @@ def delay_of(
     *,
     declared_on: date | None,
     birth: PossibleDays | None,
-    rules: Sequence[DelayRule] = RULES,
-    judged_on: JudgedOn = "declaration",
+    rules: Sequence[DelayRule] | None = None,
+    judged_on: JudgedOn | None = None,
 ) -> DelayAnswer:
     """Was the birth declared in the legal delay? Source: Family Code art. 116, law 09/001 art. 16.
 
     The day of birth is day 0 and the last day of the limit is in time; holidays change nothing. The rule in force on
-    the day of declaration judges (`judged_on` is a parameter, for the law does not say it in so many words). All
-    possible days late → out of delay, all in time → in delay, else, and without a rule for the day, undetermined.
+    the day of declaration judges (`judged_on` is the parameter of that day, for the law does not say it in so many
+    words; `rules` those of the law applied). All possible days late → out of delay, all in time → in delay, else, and
+    without a rule for the day, undetermined.
     Pass None for what is unknown. Never raises.
     """
     if declared_on is None or birth is None:
@@ -140,6 +140,8 @@ def delay_of(
     most = (declared_on - birth.earliest).days
     if most < 0:
         return DelayAnswer("undetermined", (declared_on - birth.latest).days, most, None, ())
+    rules = rules_of(law()) if rules is None else rules
+    judged_on = judged_on or judged_on_day(declared_on)
     latest = min(birth.latest, declared_on)
     fewest = (declared_on - latest).days
     if judged_on == "declaration":
@@ -156,6 +158,12 @@ def delay_of(
         answer = "out_of_delay" if late == {True} else "in_delay"
     single = applied.pop() if len(applied) == 1 else None
     return DelayAnswer(answer, fewest, most, single, tuple(sorted({birth.earliest, latest})))
+
+
+def judged_on_day(declared_on: date) -> JudgedOn:
+    """Whether the rule of the declaration's or of the birth's day judges a declaration of that day."""
+    found = law().one("delay_judged_on", declared_on)
+    return cast("JudgedOn", found.text("judged_on")) if found is not None else "declaration"
 
 
 def _judge(fewest_late: bool, most_late: bool) -> Delay:

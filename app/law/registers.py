@@ -1,13 +1,15 @@
-"""What the registers of civil status ask for before an act is drawn up: a judgment or not, and how many sheets a
-volume has. Judges no delay itself."""
+"""What the registers of civil status ask for before an act is drawn up: a judgment or not, how many
+sheets a volume has, how acts are numbered and in which language. Judges no delay itself."""
 
 from __future__ import annotations
 
-import csv
 from datetime import date
-from importlib.resources import files
+from typing import Literal, cast
 
 from app.law.delay import Delay
+from app.law.parameters import law
+
+Numbering = Literal["per_year", "per_volume"]
 
 
 def judgment_needed(delay: Delay, mode: str | None) -> bool:
@@ -22,22 +24,20 @@ def judgment_needed(delay: Delay, mode: str | None) -> bool:
 
 def sheets_of_volume(day: date) -> int | None:
     """How many sheets a volume opened on that day has; None where no rule is known."""
-    found = [sheets for first, last, sheets in _SHEETS if first <= day and (last is None or day <= last)]
-    return found[-1] if found else None
+    found = law().one("register_sheets", day)
+    return found.whole("sheets") if found is not None else None
 
 
-def _read(text: str) -> list[tuple[date, date | None, int]]:
-    return sorted(
-        (
-            (
-                date.fromisoformat(line["in_force_from"]),
-                date.fromisoformat(line["in_force_to"]) if line["in_force_to"] else None,
-                int(line["sheets"]),
-            )
-            for line in csv.DictReader(text.splitlines())
-        ),
-        key=lambda row: row[0],
-    )
+def numbering_on(day: date) -> Numbering:
+    """Whether the acts of an office follow one another through the year or begin anew in each volume.
+
+    Through the year where no rule is known for the day: the register had one volume more often than several.
+    """
+    found = law().one("numbering", day)
+    return cast("Numbering", found.text("numbering")) if found is not None else "per_year"
 
 
-_SHEETS = _read(files("app.law").joinpath("data", "register_sheets.csv").read_text(encoding="utf-8"))
+def language_of_acts(day: date) -> str:
+    """The language acts are drawn up in on that day, in French ("français"); empty where no rule is known."""
+    found = law().one("languages", day)
+    return found.text("language") if found is not None else ""

@@ -83,6 +83,7 @@ def test_an_act_is_dated_today_and_is_the_whole_declaration(
         ).scalar_one()
     facts = json.loads(act["facts"])
     assert facts.pop("delay_article").startswith("art. 116")
+    assert facts.pop("text").startswith("Acte de naissance n° 1 de l'année 2026, volume 1, feuillet 12\n")
     assert facts == {
         "facility": "facility",
         "attendant": "doctor",

@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from app.keeping_safe.contents import Counted, End, Manifest, Rows, read_records
 from app.keeping_safe.envelope import PIECE, TAG, Opening, Stream
 from app.keeping_safe.recovery import make_recovery_key, read_private
 from app.keeping_safe.restore import restore
+from app.law.registers import sheets_of_volume
 from app.ledger.node import Identity
 from app.ledger.tables import batch
 from app.main import Node, create_app
@@ -110,6 +112,19 @@ def test_a_restored_node_is_itself_under_a_new_epoch_and_feed_and_goes_on_workin
         connection.exec_driver_sql("DELETE FROM act")
     with pytest.raises(sa.exc.IntegrityError), there.database.write() as connection:
         connection.exec_driver_sql("UPDATE conflict SET area = 1000000")
+    there.database.close()
+
+
+@pytest.mark.usefixtures("shipped_law")
+def test_the_files_of_a_jurist_come_back_with_the_node(node: TestNode, tmp_path: Path) -> None:
+    key = recovery_key(node)
+    sheets = "in_force_from,in_force_to,sheets,source,status\n1988-08-01,,250,arrêté n° 12,verified\n"
+    (folder(node) / "law").mkdir()
+    (folder(node) / "law" / "register_sheets.csv").write_text(sheets, encoding="utf-8")
+    backed_up(node, tmp_path / "b.mbk")
+    there = restored(tmp_path / "b.mbk", key, to=tmp_path / "there")
+    assert (tmp_path / "there" / "law" / "register_sheets.csv").read_text(encoding="utf-8") == sheets
+    assert sheets_of_volume(date(2026, 2, 2)) == 250
     there.database.close()
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.law.dates import ESTIMATE_MARGINS, possible_days
+from app.law.dates import estimate_margins, possible_days
+from app.law.parameters import law
 
 FAR = date(2026, 11, 22)
 
@@ -84,7 +85,8 @@ def test_a_precision_outside_the_list_is_refused() -> None:
 
 
 def test_the_margin_of_an_estimate_is_wider_where_less_is_written() -> None:
-    assert ESTIMATE_MARGINS["year"] > ESTIMATE_MARGINS["month"] > ESTIMATE_MARGINS["day"] > 0
+    margins = estimate_margins(law())
+    assert margins["year"] > margins["month"] > margins["day"] > 0
 
 
 @given(

@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.law.dates import PossibleDays
-from app.law.delay import RULES, Delay, DelayAnswer, JudgedOn, delay_of, read_rules, rule_on
+from app.law.delay import Delay, DelayAnswer, JudgedOn, delay_of, read_rules, rule_on, rules_of
+from app.law.parameters import law
+
+RULES = rules_of(law())
 
 
 def day(text: str) -> date:
