@@ -31,12 +31,12 @@ def held(node: TestNode, *numbers: int, volume: str = "1", year: int = 2026) -> 
 
 
 @pytest.fixture
-def per_volume() -> Iterator[None]:
-    """A jurist has written that each volume is numbered by itself from 2026 on."""
+def numbered_by_volume(kintambo: TestNode) -> Iterator[TestNode]:
+    """Kintambo's server, for which a jurist has written that each volume is numbered by itself from 2026 on."""
     kept = law()
     lines = "in_force_from,in_force_to,numbering,source,status\n2026-01-01,,per_volume,arrêté,verified\n"
     apply_law(read_law({"numbering.csv": lines}))
-    yield
+    yield kintambo
     apply_law(kept)
 
 
@@ -100,24 +100,24 @@ def test_registrars_at_once_in_two_volumes_leave_no_gap_and_no_double(
     assert sorted(act["number"] for act in rows(kintambo, "act")) == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
-@pytest.mark.usefixtures("per_volume")
 def test_registrars_at_once_share_no_number_of_a_volume_numbered_by_itself(
-    kintambo: TestNode, declare: Declare, registrar: Headers
+    numbered_by_volume: TestNode, declare: Declare, registrar: Headers
 ) -> None:
+    node = numbered_by_volume
     work = [(declare(), volume) for volume in "11112222"]
 
     def draw_up() -> None:
         birth, volume = work.pop()
-        answer = register(kintambo, registrar, birth, volume=volume)
+        answer = register(node, registrar, birth, volume=volume)
         assert answer.status_code == 201, answer.text
 
     together(draw_up, len(work))
     given: dict[str, list[Any]] = {"1": [], "2": []}
-    for act in rows(kintambo, "act"):
+    for act in rows(node, "act"):
         given[act["volume"]].append(act["number"])
         assert act["number_key"] == f"{OFFICE}|2026|{act['volume']}|{act['number']}"
     numbers = [1, 2, 3, 4]
     assert {volume: sorted(found) for volume, found in given.items()} == {"1": numbers, "2": numbers}
     asked = {"office": OFFICE, "year": 2026}
-    gaps = kintambo.client.get("/v1/registers/gaps", params=asked, headers=registrar).json()["items"]
+    gaps = node.client.get("/v1/registers/gaps", params=asked, headers=registrar).json()["items"]
     assert {each["code"] for each in gaps} == {"volume_not_opened"}
