@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI
 from starlette_compress import CompressMiddleware
 
 import app.access.endpoints
+import app.civil.books.endpoints
 import app.civil.drafting.endpoints
 import app.civil.endpoints
 import app.civil.readers.endpoints
@@ -175,6 +176,7 @@ def _include(application: FastAPI) -> None:
     application.include_router(app.civil.endpoints.router)
     application.include_router(app.civil.readers.endpoints.router)
     application.include_router(app.civil.publication.router)
+    application.include_router(app.civil.books.endpoints.router)
     application.include_router(app.civil.drafting.endpoints.router)
     application.include_router(app.statistics.endpoints.router)
 

@@ -12,7 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.civil import tables
-from app.civil.declaration import answered, birth_row, delay
+from app.civil.declaration import answered, delay
+from app.civil.finding import Position, birth_row
 from app.ledger.door import Door
 from app.ledger.entities import merged_ids
 from app.ledger.history import etag
@@ -35,8 +36,6 @@ _LINKED = (
 )
 _CHILD: sa.ColumnElement[Any] = sa.func.coalesce(tables.act.c.person, _LINKED)
 _CHUNK = 500
-
-Position = tuple[int, int, str]
 
 
 @dataclass(frozen=True, slots=True)

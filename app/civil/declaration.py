@@ -12,18 +12,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.access.officers import Officer
-from app.civil import tables
+from app.civil.books.offices import office_commune
+from app.civil.finding import BIRTH_UNKNOWN as BIRTH_UNKNOWN
+from app.civil.finding import birth_row as birth_row
 from app.civil.plausibility import look_over
-from app.errors import INVALID_INPUT, Problem, problem
+from app.errors import INVALID_INPUT, Problem
 from app.law.dates import possible_days
 from app.law.delay import DelayAnswer, delay_of
 from app.ledger.door import Door
-from app.ledger.entities import shown_row
 from sync.catalogue import is_doubtful
-
-BIRTH_UNKNOWN = problem(
-    "birth_unknown", 404, "Naissance inconnue", "Vérifiez l'identifiant de la déclaration."
-)
 
 _LISTED = ("commune", "mother_quartier", "mother_nationality", "father_nationality")
 _LENGTHS = {"month": 7, "day": 10}
@@ -48,7 +45,7 @@ def declare(
     `values` are clean fields of the protocol's `birth` with `commune` and `declared_on` filled in. Raises
     `invalid_input` (422) for a contradiction; an unknown father or mother is never one (Family Code, art. 117).
     """
-    if errors := contradictions(values, door, today=today):
+    if errors := contradictions(connection, values, door, today=today):
         raise refuse(errors)
     birth = str(uuid.uuid4())
     door.write(connection, [{"kind": "birth", "id": birth, "new": True, "set": dict(values)}], by=officer.id)
@@ -67,12 +64,14 @@ def delay(values: Mapping[str, Any]) -> DelayAnswer:
     return delay_of(declared_on=declared_on, birth=birth)
 
 
-def contradictions(values: Mapping[str, Any], door: Door, *, today: date) -> list[FieldError]:
+def contradictions(
+    connection: sa.Connection, values: Mapping[str, Any], door: Door, *, today: date
+) -> list[FieldError]:
     """What cannot be true of a declaration known on `today`: codes on no list, days that exclude each other.
 
-    Gives {"field", "message"} (French) for each; pure but for the lists the door holds.
+    Gives {"field", "message"} (French) for each; asks only for offices opened since the lists were loaded.
     """
-    return [*_unknown_codes(values, door), *_impossible_days(values, today)]
+    return [*_unknown_codes(connection, values, door), *_impossible_days(values, today)]
 
 
 def refuse(errors: list[FieldError]) -> Problem:
@@ -92,21 +91,13 @@ def answered(answer: DelayAnswer) -> dict[str, Any]:
     }
 
 
-def birth_row(connection: sa.Connection, identity: str) -> Mapping[str, Any]:
-    """The stored declaration, or the one it was merged into; raises `birth_unknown` (404)."""
-    row = shown_row(connection, tables.birth, identity)
-    if row is None:
-        raise BIRTH_UNKNOWN()
-    return row
-
-
-def _unknown_codes(values: Mapping[str, Any], door: Door) -> Iterable[FieldError]:
+def _unknown_codes(connection: sa.Connection, values: Mapping[str, Any], door: Door) -> Iterable[FieldError]:
     codes = door.registry.codes
     for name in _LISTED:
         if name in values and is_doubtful("birth", name, values[name], codes):
             yield _error(name, "Ce code n'est pas dans la liste.")
     if "office" in values:
-        home = door.territory.office_commune(values["office"])
+        home = office_commune(connection, door, values["office"])
         if home is None:
             yield _error("office", "Ce bureau de l'état civil n'existe pas.")
         elif home != values.get("commune"):

@@ -16,8 +16,7 @@ from app.access.jurisdiction import communes_of, require
 from app.access.officers import Officer
 from app.access.paging import BAD_CURSOR, decode_cursor
 from app.access.permissions import database, settings
-from app.civil.consultation import Position
-from app.civil.declaration import BIRTH_UNKNOWN
+from app.civil.finding import BIRTH_UNKNOWN, Position
 from app.database import Database
 from app.errors import problem
 from app.ledger.door import Door

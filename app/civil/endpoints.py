@@ -232,8 +232,9 @@ def import_acts(
     with store.read() as connection:
         if again := once.before(connection):
             return again
-    # Checked outside the transaction: reading a thousand lines must not hold up other writers.
-    lines = read_paper_acts(body, door, officer=officer, today=door.clock.clock.today())
+        # Checked outside the transaction that writes: reading a thousand lines must not hold up other writers.
+        today = door.clock.clock.today()
+        lines = read_paper_acts(connection, body, door, officer=officer, today=today)
     with store.write() as connection:
         if again := once.before(connection):
             return again

@@ -13,29 +13,25 @@ import sqlalchemy as sa
 
 from app.access.jurisdiction import require
 from app.access.officers import Officer
-from app.civil import tables
 from app.civil.act import Drawing, Place, act_of
+from app.civil.books.numbering import take_number
+from app.civil.books.offices import office_commune, require_open
+from app.civil.books.provisionals import number_provisionals
 from app.civil.child import Placed, place_child
-from app.civil.declaration import birth_row, delay, refuse
+from app.civil.declaration import delay, refuse
+from app.civil.finding import birth_row, require_unregistered
 from app.civil.plausibility import NAMES
 from app.civil.wording import Head, act_text
 from app.clock import KINSHASA, stamp
 from app.errors import problem
 from app.law.dates import possible_days
 from app.law.delay import OUTCOME, DelayAnswer
-from app.law.registers import judgment_needed, sheets_of_volume
+from app.law.registers import judgment_needed
 from app.ledger.bulk import lock_door
 from app.ledger.door import Door
-from app.ledger.entities import merged_ids
 from app.ledger.node import require_caught_up
 from app.ledger.tables import conflict
 
-ALREADY_REGISTERED = problem(
-    "already_registered",
-    409,
-    "Naissance déjà enregistrée",
-    "Un acte enregistré ne se modifie pas ; demandez-en une copie.",
-)
 JUDGMENT_REQUIRED = problem(
     "judgment_required",
     422,
@@ -102,16 +98,17 @@ def ready(
     """The declaration of a birth whose act may be drawn up on `today` in this book. Under the door's lock.
 
     Raises `birth_unknown` 404, `other_commune` 403, `already_registered` 409, `declaration_contested` 409,
-    `declaration_void` 409, `declaration_doubtful` 422, `judgment_required` 422, `invalid_input` 422.
+    `declaration_void` 409, `office_closed` 409, `declaration_doubtful` 422, `judgment_required` 422, `invalid_input`
+    422.
     """
     row = birth_row(connection, birth)
     commune = door.areas.commune(door.areas.code(row["area"]))
     require(officer, commune, node_kind=door.standing.kind)
     if row["void"]:
         raise DECLARATION_VOID()
-    _require_unregistered(connection, row["id"])
+    require_unregistered(connection, row["id"])
     values = _settled_values(connection, door, row=row, today=today)
-    _require_office(door, officer, entry=entry, commune=commune)
+    _require_office(connection, door, officer, entry=entry, commune=commune, today=today)
     answer = delay(values)
     _require_judgment(answer, entry, values=values, today=today)
     return Ready(row["id"], commune or "", values, answer)
@@ -127,16 +124,18 @@ def register(
     today: date,
     spoken: Spoken = Spoken(),
 ) -> Act:
-    """Draw up the act of one declared birth on `today`, with the next number of the office and year.
+    """Draw up the act of one declared birth on `today`, with the next number of the office and year (or volume).
 
-    One signed batch in the caller's transaction: the act with its text, and the child's person and link or a task.
-    Raises what `ready` raises, and `catching_up` 503.
+    One signed batch in the caller's transaction: the act with its text, the child's person and link or a task, and a
+    provisional declaration that waited for this number. Raises what `ready` raises, `volume_closed` 409, and
+    `catching_up` 503.
     """
     # Numbers and the question whether an act exists are answered under the lock held to commit.
     lock_door(connection)
     require_caught_up(connection)
     found = ready(connection, door, officer, birth=birth, entry=entry, today=today)
-    number = _next_number(connection, office=entry.office, year=today.year)
+    key = (entry.office, today.year, entry.volume)
+    number, warnings = take_number(connection, key, folio=entry.folio, today=today)
     place = Place(
         found.commune, entry.office, today.year, entry.volume, number, entry.folio, today.isoformat()
     )
@@ -149,18 +148,18 @@ def register(
     fields, answer = act_of(
         found.values, place, birth=found.birth, drawing=drawing, judgment=entry.judgment, person=child.person
     )
-    head = head_of(door, entry, drawn=now, number=number, officer=officer.name, spoken=spoken)
+    head = head_of(connection, door, entry, drawn=now, number=number, officer=officer.name, spoken=spoken)
     fields["facts"]["text"] = act_text(found.values, head)
-    warnings = _volume_warnings(connection, place, today=today)
-    written = door.write(
-        connection, [{"kind": "act", "id": act, "new": True, "set": fields}, *child.operations], by=officer.id
-    )
+    numbered = number_provisionals(connection, found.birth, act=act, today=today)
+    new = {"kind": "act", "id": act, "new": True, "set": fields}
+    written = door.write(connection, [new, *child.operations, *numbered], by=officer.id)
     if any(each["status"] == "quarantined" for each in written.values()):
         raise RuntimeError(f"this server may not register births: {written}")
     return Act(act, found.birth, place, answer, child, warnings)
 
 
 def head_of(
+    connection: sa.Connection,
     door: Door,
     entry: Entry,
     *,
@@ -171,7 +170,7 @@ def head_of(
 ) -> Head:
     """What the text of an act says of where, when (`drawn`, any zone) and by whom it is drawn up in this book."""
     local = drawn.astimezone(KINSHASA)
-    commune = door.territory.office_commune(entry.office) or ""
+    commune = office_commune(connection, door, entry.office) or ""
     return Head(
         drawn=local,
         commune=door.territory.commune_names.get(commune, commune),
@@ -185,18 +184,6 @@ def head_of(
         language=spoken.language,
         interpreter=spoken.interpreter,
     )
-
-
-def _require_unregistered(connection: sa.Connection, birth: str) -> None:
-    act = tables.act.c
-    births = [birth, *merged_ids(connection, tables.birth, birth)]
-    query = sa.select(act.id, act.office, act.year, act.number).where(act.birth.in_(births)).limit(1)
-    found = connection.execute(query).one_or_none()
-    if found is not None:
-        raise ALREADY_REGISTERED(
-            f"L'acte n° {found.number} de {found.year} (bureau {found.office}) existe déjà pour cette naissance.",
-            act=found.id,
-        )
 
 
 def _settled_values(
@@ -222,13 +209,22 @@ def _settled_values(
     return values
 
 
-def _require_office(door: Door, officer: Officer, *, entry: Entry, commune: str | None) -> None:
-    home = door.territory.office_commune(entry.office)
+def _require_office(
+    connection: sa.Connection,
+    door: Door,
+    officer: Officer,
+    *,
+    entry: Entry,
+    commune: str | None,
+    today: date,
+) -> None:
+    home = office_commune(connection, door, entry.office)
     if home is None:
         raise refuse([{"field": "office", "message": "Ce bureau de l'état civil n'existe pas."}])
     require(officer, home, node_kind=door.standing.kind)
     if home != commune:
         raise refuse([{"field": "office", "message": "La naissance a été déclarée dans une autre commune."}])
+    require_open(connection, entry.office, day=today)
 
 
 def _require_judgment(answer: DelayAnswer, entry: Entry, *, values: Mapping[str, Any], today: date) -> None:
@@ -251,30 +247,3 @@ def _require_judgment(answer: DelayAnswer, entry: Entry, *, values: Mapping[str,
         raise refuse([{"field": "judgment.date", "message": "Le jugement est daté dans l'avenir."}])
     if born is not None and judged < born.earliest:
         raise refuse([{"field": "judgment.date", "message": "Le jugement est antérieur à la naissance."}])
-
-
-def _next_number(connection: sa.Connection, *, office: str, year: int) -> int:
-    act = tables.act.c
-    greatest = connection.scalar(
-        sa.select(sa.func.max(act.number)).where(act.office == office, act.year == year)
-    )
-    return int(greatest or 0) + 1
-
-
-def _volume_warnings(connection: sa.Connection, place: Place, *, today: date) -> list[dict[str, str]]:
-    """A volume beyond its sheets is only pointed out: how many there are is not confirmed."""
-    sheets = sheets_of_volume(today)
-    if sheets is None:
-        return []
-    act = tables.act.c
-    # Acts follow one another, so a full volume shows in its last numbers.
-    latest = sa.select(sa.func.count()).where(
-        act.office == place.office, act.year == place.year, act.number >= place.number - sheets,
-        act.volume == place.volume,
-    )  # fmt: skip
-    full = int(connection.scalar(latest) or 0) >= sheets
-    beyond = place.folio is not None and place.folio.isdecimal() and int(place.folio) > sheets
-    if not full and not beyond:
-        return []
-    message = f"Un volume compte {sheets} feuillets : ouvrez le volume suivant."
-    return [{"code": "volume_full", "field": "volume" if full else "folio", "message": message}]

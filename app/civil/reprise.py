@@ -18,6 +18,7 @@ from app.access.jurisdiction import communes_of
 from app.access.officers import Officer
 from app.civil import tables
 from app.civil.act import Drawing, Place, act_of
+from app.civil.books.offices import office_commune
 from app.civil.declaration import contradictions
 from app.civil.projector import number_key
 from app.civil.schemas import PaperAct
@@ -84,7 +85,9 @@ class TakenOver:
     last: tuple[str, Place]
 
 
-def read_paper_acts(body: bytes, door: Door, *, officer: Officer, today: date) -> list[Line]:
+def read_paper_acts(
+    connection: sa.Connection, body: bytes, door: Door, *, officer: Officer, today: date
+) -> list[Line]:
     """Read and check a file (NDJSON, 1 to 1,000 lines); nothing of it is compared with the register yet.
 
     An act without a day of declaration was declared the day it was drawn up: it records the declarant's appearance.
@@ -102,7 +105,7 @@ def read_paper_acts(body: bytes, door: Door, *, officer: Officer, today: date) -
     errors: list[LineError] = []
     taken: dict[str | None, int] = {}
     for at, raw in enumerate(raws, 1):
-        line, found = _read_line(at, raw, door=door, communes=communes, today=today)
+        line, found = _read_line(connection, at, raw, door=door, communes=communes, today=today)
         errors += found
         if line is not None:
             before = taken.setdefault(line.key, at)
@@ -141,7 +144,13 @@ def take_over(connection: sa.Connection, door: Door, officer: Officer, *, lines:
 
 
 def _read_line(
-    at: int, raw: bytes, *, door: Door, communes: frozenset[str] | None, today: date
+    connection: sa.Connection,
+    at: int,
+    raw: bytes,
+    *,
+    door: Door,
+    communes: frozenset[str] | None,
+    today: date,
 ) -> tuple[Line | None, list[LineError]]:
     try:
         form = PaperAct.model_validate(_strict_json(raw))
@@ -151,12 +160,12 @@ def _read_line(
         return None, [_form_error(at, each) for each in error.errors(include_url=False, include_input=False)]
     given = form.model_dump(exclude_none=True)
     values = {name: value for name, value in given.items() if name not in _PLACE}
-    home = door.territory.office_commune(form.office)
+    home = office_commune(connection, door, form.office)
     values["office"] = form.office
     if home is not None:
         values.setdefault("commune", home)
     values.setdefault("declared_on", form.registered_on)
-    found = [*contradictions(values, door, today=today), *_misplaced(form, values, today=today)]
+    found = [*contradictions(connection, values, door, today=today), *_misplaced(form, values, today=today)]
     if home is not None and communes is not None and home not in communes:
         found.append({"field": "office", "message": "Ce bureau relève d'une autre commune que la vôtre."})
     place = Place(

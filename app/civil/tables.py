@@ -100,6 +100,7 @@ act = register_table(
         comment="office, year, volume, number; null where another act holds it",
     ),
     sa.Index("ix_act_office_year", "office", "year", "number"),
+    sa.Index("ix_act_volume", "office", "year", "volume", "number"),
     # Year and delay stand here so that a list of births skips the others without reading their acts.
     sa.Index("ix_act_birth", "birth", "year", "delay"),
 )

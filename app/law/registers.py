@@ -1,5 +1,5 @@
-"""What the registers of civil status ask for before an act is drawn up: a judgment or not, how many
-sheets a volume has, how acts are numbered and in which language. Judges no delay itself."""
+"""What the registers of civil status ask for: a judgment before an act is drawn up or not, how many sheets a volume
+has, how acts are numbered, to whom each volet goes and in which language acts are. Judges no delay itself."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from app.law.delay import Delay
 from app.law.parameters import law
 
 Numbering = Literal["per_year", "per_volume"]
+Holder = Literal["parents", "court", "interior", "commune"]
 
 
 def judgment_needed(delay: Delay, mode: str | None) -> bool:
@@ -35,6 +36,12 @@ def numbering_on(day: date) -> Numbering:
     """
     found = law().one("numbering", day)
     return cast("Numbering", found.text("numbering")) if found is not None else "per_year"
+
+
+def volets_on(day: date) -> dict[int, Holder]:
+    """To whom each volet of a sheet goes on that day: {1: "parents", …}; empty where no rule is known."""
+    found = [each for each in law().on("volets", day) if each.code in {"1", "2", "3", "4"}]
+    return {int(each.code): cast("Holder", each.text("holder")) for each in found}
 
 
 def language_of_acts(day: date) -> str:

@@ -113,6 +113,13 @@ TOPICS: tuple[Topic, ...] = (
         (Column("numbering", "suite des numéros", choices=("per_year", "per_volume")),),
     ),
     Topic(
+        "volets",
+        "volets.csv",
+        "À qui va chaque volet d'un feuillet",
+        (Column("holder", "destinataire", choices=("parents", "court", "interior", "commune")),),
+        coded=True,
+    ),
+    Topic(
         "annotations",
         "annotations.csv",
         "Mentions marginales",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from app.database import Database
@@ -45,6 +46,27 @@ def declare(kintambo: TestNode, clerk: Headers) -> Callable[..., str]:
         return str(answer.json()["id"])
 
     return declaration
+
+
+BOOK = {"office": "CD-KN-017-01", "volume": "1"}
+INITIALS = {"initialled_on": "2026-01-02", "initialled_by": "Parquet de Kinshasa/Gombe"}
+
+
+def open_volume(node: TestNode, headers: Headers, **values: Any) -> str:
+    """A volume opened with its cote et paraphe: gives its id."""
+    answer = node.client.post("/v1/registers", json=BOOK | INITIALS | values, headers=headers)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def register(node: TestNode, headers: Headers, birth: str, **entry: Any) -> httpx.Response:
+    """The answer to a registrar who draws up the act of a birth."""
+    return node.client.post(f"/v1/births/{birth}/registration", json=BOOK | entry, headers=headers)
+
+
+def code(answer: httpx.Response) -> tuple[int, str]:
+    """Status and code of a refusal."""
+    return answer.status_code, answer.json()["code"]
 
 
 def household(node: TestNode, *members: dict[str, Any]) -> tuple[str, list[str]]:

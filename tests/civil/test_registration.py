@@ -9,26 +9,15 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import httpx
-
-from tests.civil.conftest import Headers, row, rows
+from tests.civil.conftest import Headers, code, open_volume, register, row, rows
 from tests.nodes import TestNode, new
 
 Declare = Callable[..., str]
-BOOK = {"office": "CD-KN-017-01", "volume": "1"}
 JUDGMENT = {
     "court": "Tribunal pour enfants de Kinshasa/Gombe",
     "number": "RCE 1204",
     "date": "2026-01-15",
 }
-
-
-def register(node: TestNode, headers: Headers, birth: str, **entry: Any) -> httpx.Response:
-    return node.client.post(f"/v1/births/{birth}/registration", json=BOOK | entry, headers=headers)
-
-
-def code(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["code"]
 
 
 def test_an_act_is_dated_today_and_is_the_whole_declaration(
@@ -44,9 +33,8 @@ def test_an_act_is_dated_today_and_is_the_whole_declaration(
         witnesses=["Thérèse Ngalula"],
         mother_residence="avenue Bangala n° 12",
     )
-    answer = register(kintambo, registrar, birth, folio=12)
-    assert answer.status_code == 201, answer.text
-    found = answer.json()
+    open_volume(kintambo, registrar)
+    found = register(kintambo, registrar, birth, folio=12).json()
     expected = {
         "birth": birth,
         "commune": "CD-KN-017",
@@ -248,6 +236,8 @@ def test_a_full_volume_is_pointed_out_and_stops_nothing(
     ]
     with kintambo.database.write() as connection:
         kintambo.door.write(connection, held, by=str(uuid.uuid4()))
+    open_volume(kintambo, registrar)
+    open_volume(kintambo, registrar, volume="2")
     last, beyond, other = declare(), declare(), declare()
     assert register(kintambo, registrar, last).json()["warnings"] == []
     full = register(kintambo, registrar, beyond).json()

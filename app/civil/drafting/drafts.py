@@ -15,9 +15,9 @@ import sqlalchemy as sa
 
 from app.access.jurisdiction import require
 from app.access.officers import Officer
-from app.civil.declaration import birth_row
 from app.civil.drafting.tables import draft as draft_table
-from app.civil.registration import ALREADY_REGISTERED, Entry, head_of, ready
+from app.civil.finding import ALREADY_REGISTERED, birth_row
+from app.civil.registration import Entry, head_of, ready
 from app.civil.tables import birth as birth_table
 from app.civil.wording import act_text
 from app.clock import stamp
@@ -72,7 +72,7 @@ def draw_up(
     found = ready(connection, door, officer, birth=birth, entry=entry, today=today)
     now = door.clock.clock.now()
     signer = officer.name if officer.role == "registrar" else None
-    text = act_text(found.values, head_of(door, entry, drawn=now, officer=signer))
+    text = act_text(found.values, head_of(connection, door, entry, drawn=now, officer=signer))
     facts: dict[str, Any] = {"values": fingerprint(found.values)}
     if entry.judgment is not None:
         facts["judgment"] = dict(entry.judgment)

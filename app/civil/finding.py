@@ -1,0 +1,61 @@
+"""Finding a declaration or an act by its id, and the act that a birth already has. Judges nobody's right to see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.civil import tables
+from app.errors import problem
+from app.ledger.entities import merged_ids, shown_row
+
+BIRTH_UNKNOWN = problem(
+    "birth_unknown", 404, "Naissance inconnue", "Vérifiez l'identifiant de la déclaration."
+)
+ACT_UNKNOWN = problem("act_unknown", 404, "Acte inconnu", "Vérifiez l'identifiant de l'acte.")
+ALREADY_REGISTERED = problem(
+    "already_registered",
+    409,
+    "Naissance déjà enregistrée",
+    "Un acte enregistré ne se modifie pas ; demandez-en une copie.",
+)
+
+# Where a page of births or tasks begins: area, seq, id.
+Position = tuple[int, int, str]
+
+
+def birth_row(connection: sa.Connection, identity: str) -> Mapping[str, Any]:
+    """The stored declaration, or the one it was merged into; raises `birth_unknown` (404)."""
+    row = shown_row(connection, tables.birth, identity)
+    if row is None:
+        raise BIRTH_UNKNOWN()
+    return row
+
+
+def act_row(connection: sa.Connection, identity: str) -> Mapping[str, Any]:
+    """The stored act; raises `act_unknown` (404)."""
+    query = sa.select(tables.act).where(tables.act.c.id == identity)
+    found = connection.execute(query).mappings().one_or_none()
+    if found is None:
+        raise ACT_UNKNOWN()
+    return dict(found)
+
+
+def births_of(connection: sa.Connection, birth: str) -> list[str]:
+    """The ids under which one birth was written down: its own and those merged into it."""
+    return [birth, *merged_ids(connection, tables.birth, birth)]
+
+
+def require_unregistered(connection: sa.Connection, birth: str) -> None:
+    """Raise `already_registered` (409) when an act of this birth exists."""
+    act = tables.act.c
+    births = births_of(connection, birth)
+    query = sa.select(act.id, act.office, act.year, act.number).where(act.birth.in_(births)).limit(1)
+    found = connection.execute(query).one_or_none()
+    if found is not None:
+        raise ALREADY_REGISTERED(
+            f"L'acte n° {found.number} de {found.year} (bureau {found.office}) existe déjà pour cette naissance.",
+            act=found.id,
+        )

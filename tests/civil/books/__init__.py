@@ -1,0 +1,1 @@
+"""The books of civil registration, over REST on both engines."""
