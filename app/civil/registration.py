@@ -4,7 +4,7 @@ enters the population register in the same signed batch."""
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,8 +15,9 @@ from app.access.jurisdiction import require
 from app.access.officers import Officer
 from app.civil import tables
 from app.civil.act import Drawing, Place, act_of
-from app.civil.child import Placed, place_child
+from app.civil.child import Placed, child_before, place_child
 from app.civil.declaration import birth_row, delay, refuse
+from app.civil.margins.standing import standing_act
 from app.civil.plausibility import NAMES
 from app.civil.wording import Head, act_text
 from app.clock import KINSHASA, stamp
@@ -109,11 +110,14 @@ def ready(
     require(officer, commune, node_kind=door.standing.kind)
     if row["void"]:
         raise DECLARATION_VOID()
-    _require_unregistered(connection, row["id"])
+    births = [row["id"], *merged_ids(connection, tables.birth, row["id"])]
+    _require_unregistered(connection, births)
     values = _settled_values(connection, door, row=row, today=today)
     _require_office(door, officer, entry=entry, commune=commune)
     answer = delay(values)
     _require_judgment(answer, entry, values=values, today=today)
+    if (before := child_before(connection, births)) is not None:
+        values.setdefault("person", before)
     return Ready(row["id"], commune or "", values, answer)
 
 
@@ -126,11 +130,12 @@ def register(
     entry: Entry,
     today: date,
     spoken: Spoken = Spoken(),
+    beside: Callable[[Act], Sequence[Mapping[str, Any]]] | None = None,
 ) -> Act:
     """Draw up the act of one declared birth on `today`, with the next number of the office and year.
 
-    One signed batch in the caller's transaction: the act with its text, and the child's person and link or a task.
-    Raises what `ready` raises, and `catching_up` 503.
+    One signed batch in the caller's transaction: the act with its text, the child's person and link or a task, and the
+    operations `beside` makes of the act. A birth whose act was annulled is registered anew, for the same child. Raises what `ready` raises, and `catching_up` 503.
     """
     # Numbers and the question whether an act exists are answered under the lock held to commit.
     lock_door(connection)
@@ -151,13 +156,12 @@ def register(
     )
     head = head_of(door, entry, drawn=now, number=number, officer=officer.name, spoken=spoken)
     fields["facts"]["text"] = act_text(found.values, head)
-    warnings = _volume_warnings(connection, place, today=today)
-    written = door.write(
-        connection, [{"kind": "act", "id": act, "new": True, "set": fields}, *child.operations], by=officer.id
-    )
+    made = Act(act, found.birth, place, answer, child, _volume_warnings(connection, place, today=today))
+    operations = [{"kind": "act", "id": act, "new": True, "set": fields}, *child.operations]
+    written = door.write(connection, [*operations, *(beside(made) if beside else ())], by=officer.id)
     if any(each["status"] == "quarantined" for each in written.values()):
         raise RuntimeError(f"this server may not register births: {written}")
-    return Act(act, found.birth, place, answer, child, warnings)
+    return made
 
 
 def head_of(
@@ -187,16 +191,11 @@ def head_of(
     )
 
 
-def _require_unregistered(connection: sa.Connection, birth: str) -> None:
-    act = tables.act.c
-    births = [birth, *merged_ids(connection, tables.birth, birth)]
-    query = sa.select(act.id, act.office, act.year, act.number).where(act.birth.in_(births)).limit(1)
-    found = connection.execute(query).one_or_none()
+def _require_unregistered(connection: sa.Connection, births: list[str]) -> None:
+    found = standing_act(connection, births)
     if found is not None:
-        raise ALREADY_REGISTERED(
-            f"L'acte n° {found.number} de {found.year} (bureau {found.office}) existe déjà pour cette naissance.",
-            act=found.id,
-        )
+        named = f"n° {found['number']} de {found['year']} (bureau {found['office']})"
+        raise ALREADY_REGISTERED(f"L'acte {named} existe déjà pour cette naissance.", act=found["id"])
 
 
 def _settled_values(
