@@ -14,6 +14,7 @@ from starlette_compress import CompressMiddleware
 import app.access.endpoints
 import app.civil.drafting.endpoints
 import app.civil.endpoints
+import app.civil.late.endpoints
 import app.civil.margins.endpoints
 import app.civil.publication
 import app.ledger.endpoints
@@ -166,6 +167,7 @@ def _include(application: FastAPI) -> None:
     application.include_router(app.civil.endpoints.router)
     application.include_router(app.civil.publication.router)
     application.include_router(app.civil.drafting.endpoints.router)
+    application.include_router(app.civil.late.endpoints.router)
     application.include_router(app.civil.margins.endpoints.router)
     application.include_router(app.statistics.endpoints.router)
 

@@ -16,7 +16,7 @@ from app.access.officers import Officer
 from app.civil import tables
 from app.civil.act import Drawing, Place, act_of
 from app.civil.child import Placed, child_before, place_child
-from app.civil.declaration import birth_row, delay, refuse
+from app.civil.declaration import answered, birth_row, delay, refuse
 from app.civil.margins.standing import standing_act
 from app.civil.plausibility import NAMES
 from app.civil.wording import Head, act_text
@@ -96,6 +96,26 @@ class Act:
     child: Placed
     warnings: list[dict[str, str]]
 
+    def shown(self) -> dict[str, Any]:
+        """The act as REST answers its registration."""
+        place, child = self.place, self.child
+        return {
+            "id": self.id,
+            "birth": self.birth,
+            "commune": place.commune,
+            "office": place.office,
+            "year": place.year,
+            "volume": place.volume,
+            "number": place.number,
+            "folio": place.folio,
+            "registered_on": place.registered_on,
+            "person": child.person,
+            "household": child.household,
+            "task": child.task,
+            "warnings": self.warnings,
+            **answered(self.answer),
+        }
+
 
 def ready(
     connection: sa.Connection, door: Door, officer: Officer, *, birth: str, entry: Entry, today: date
@@ -135,7 +155,8 @@ def register(
     """Draw up the act of one declared birth on `today`, with the next number of the office and year.
 
     One signed batch in the caller's transaction: the act with its text, the child's person and link or a task, and the
-    operations `beside` makes of the act. A birth whose act was annulled is registered anew, for the same child. Raises what `ready` raises, and `catching_up` 503.
+    operations `beside` makes of the act. A birth whose act was annulled is registered anew, for the same child.
+    Raises what `ready` raises, and `catching_up` 503.
     """
     # Numbers and the question whether an act exists are answered under the lock held to commit.
     lock_door(connection)

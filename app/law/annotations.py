@@ -1,5 +1,5 @@
-"""Which notes may stand in the margin of an act, who decides them and what of the act they may change. The list is dated
-data, and not confirmed."""
+"""Which notes may stand in the margin of an act, who decides them and what of the act they may change. The list is
+dated data, and not confirmed."""
 
 from __future__ import annotations
 
@@ -70,9 +70,7 @@ def annotation_types(on: date) -> list[AnnotationType]:
 def _type(found: Parameter) -> AnnotationType:
     rule = f"{found.description}{cited(found)}."
     verified = found.status == "verified"
-    changes = frozenset(
-        field for word in found.text("changes").split() for field in CHANGEABLE.get(word, ())
-    )
+    changes = frozenset(field for word in found.text("changes").split() for field in CHANGEABLE.get(word, ()))
     return AnnotationType(
         found.code, found.text("label"), found.text("authority"), found.article, verified, rule, changes
     )

@@ -32,7 +32,7 @@ class Appeal:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A campaign's days and the ages (full years, both included; None = open) for which no fee is asked, if it waives."""
+    """Whether a campaign waives the fee, on which days and at which ages (full years, both included; None = open)."""
 
     waived: bool
     starts_on: date | None

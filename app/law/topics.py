@@ -119,7 +119,9 @@ TOPICS: tuple[Topic, ...] = (
         (
             Column("label", "intitulé"),
             Column("authority", "autorité qui décide", choices=_AUTHORITIES),
-            Column("changes", "ce que la mention change : names, sex, dates, place, filiation", optional=True),
+            Column(
+                "changes", "ce que la mention change : names, sex, dates, place, filiation", optional=True
+            ),
         ),
         coded=True,
     ),

@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from app.civil.wording import day_words, written_date_words
 from app.law.annotations import AnnotationType
 
-_MONTHS = (
-    *("janvier", "février", "mars", "avril", "mai", "juin", "juillet"),
-    *("août", "septembre", "octobre", "novembre", "décembre"),
-)
 FIELD = {
     "nom": "nom",
     "postnom": "post-nom",
@@ -26,14 +23,6 @@ FIELD = {
 _SEX = {"M": "masculin", "F": "féminin"}
 
 
-def french_day(text: str) -> str:
-    """« 30 juin 2026 » for a date AAAA-MM-JJ; a shorter date as far as it goes."""
-    if len(text) == 10:
-        day = date.fromisoformat(text)
-        return f"{day.day if day.day > 1 else '1er'} {_MONTHS[day.month - 1]} {day.year}"
-    return f"{_MONTHS[int(text[5:7]) - 1]} {text[:4]}" if len(text) == 7 else text
-
-
 def note_text(
     known: AnnotationType,
     *,
@@ -43,11 +32,11 @@ def note_text(
     before: Mapping[str, Any],
     changes: Mapping[str, Any],
 ) -> str:
-    """« Rectification d'une erreur matérielle : n° 12 du 30 juin 2026, … Lire : nom « X » au lieu de « Y ». »
+    """« Rectification d'une erreur matérielle : n° 12, le trentième jour … Lire : nom « X » au lieu de « Y ». »
 
     `authority` is the court or office that decided, `before` what the act said until then.
     """
-    head = f"{known.label} : n° {reference} du {french_day(day)}, {authority}."
+    head = f"{known.label} : n° {reference}, {day_words(date.fromisoformat(day))}, {authority}."
     told = [
         f"{FIELD[name]} {_said(name, value)} au lieu de {_said(name, before.get(name))}"
         for name, value in changes.items()
@@ -58,9 +47,10 @@ def note_text(
 
 def annulment_line(court: str, *, reference: str, day: str) -> str:
     """What stands on an annulled act before anything else."""
+    on = f" du {date.fromisoformat(day):%d/%m/%Y}" if len(day) == 10 else ""
     return (
-        f"Acte ANNULÉ par jugement n° {reference} du {french_day(day)}, {court} : il ne prouve plus rien "
-        "et aucune copie n'en est délivrée comme acte."
+        f"Acte ANNULÉ par jugement n° {reference}{on}, {court} : il ne prouve plus rien et aucune copie n'en est "
+        "délivrée comme acte."
     )
 
 
@@ -68,5 +58,5 @@ def _said(name: str, value: Any) -> str:
     if value is None:
         return "« néant »"
     if name == "birth_date":
-        return f"« {french_day(value)} »"
+        return f"« {written_date_words(value, None)} »"
     return f"« {_SEX.get(value, value) if name == 'sex' else value} »"

@@ -52,9 +52,7 @@ def test_an_act_is_annulled_when_a_second_officer_confirms_and_not_before(
     assert (done.status_code, done.json()["stage"]) == (200, "confirmed")
     found = read(kintambo, clerk, act["id"])
     assert (found["stands"], found["annulled"], found["original"]["nom"]) == (False, True, "Mbuyi")
-    assert found["line"].startswith(
-        "Acte ANNULÉ par jugement n° RC 31.204 du 2 février 2026, Tribunal de grande"
-    )
+    assert found["line"].startswith("Acte ANNULÉ par jugement n° RC 31.204 du 02/02/2026, Tribunal de grande")
     (note,) = found["notes"]
     assert (note["type"], note["id"]) == ("annulment", done.json()["annotation"])
     assert note["recorded_name"] != note["confirmed_name"]

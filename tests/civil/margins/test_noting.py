@@ -22,7 +22,8 @@ def test_an_act_reads_as_rectified_from_the_day_of_the_decision_and_the_original
     written = annotate(kintambo, registrar, act["id"], date="2026-01-20")
     assert written.status_code == 201, written.text
     assert written.json()["text"] == (
-        "Rectification d'une erreur matérielle : n° OR 12/2026 du 20 janvier 2026, président du tribunal de paix. "
+        "Rectification d'une erreur matérielle : n° OR 12/2026, le vingtième jour du mois de janvier de l'an deux "
+        "mille vingt-six, président du tribunal de paix. "
         "Lire : nom « Mbuya » au lieu de « Mbuyi »."
     )
     early = read(kintambo, clerk, act["id"], on="2026-01-19")
