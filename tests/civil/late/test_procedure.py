@@ -186,10 +186,8 @@ def test_who_was_born_before_the_code_may_take_the_way_of_notoriety(
     done = transcribe(kintambo, registrar, file)
     assert done.status_code == 201, done.text
     (note,) = rows(kintambo, "annotation")
-    assert note["text"].startswith(
-        "Transcription de l'acte de notoriété supplétif n° AN 12 du 20 octobre 2025"
-    )
-    assert "homologué le 20 novembre 2025 n° H 3" in note["text"]
+    assert note["text"].startswith("Transcrit l'acte de notoriété supplétif n° AN 12 rendu le vingtième jour")
+    assert "homologué n° H 3 le vingtième jour du mois de novembre" in note["text"]
     assert open_file("1970", path="judgment")["path"] == "judgment"
 
 
