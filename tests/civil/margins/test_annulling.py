@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from app.audit import verify
+from app.keeping_safe.rebuild import rebuild
+from app.main import Node
+from app.settings import Settings
 from app.statistics.tables import birth_cell, birth_year
 from tests.civil.conftest import Headers, row, rows
 from tests.civil.margins.conftest import BOOK, DECISION, Register, annotate, annul, read
@@ -193,3 +196,31 @@ def test_a_note_that_claims_facts_no_act_can_have_takes_nothing_away(kintambo: T
             kintambo.door.write(connection, [note], by=str(uuid.uuid4()))
     assert counted(kintambo) == {"registration": 1, "birth": 1}
     assert_clean(kintambo)
+
+
+def test_a_rebuild_from_what_was_signed_finds_the_annulled_act_and_its_figures_again(
+    kintambo: TestNode, registered: Register, registrar: Headers, clerk: Headers
+) -> None:
+    registered()
+    gone = registered(sex="M")
+    annotate(kintambo, registrar, gone["id"])
+    annul(kintambo, gone["id"])
+    before = {kind: rows(kintambo, kind) for kind in ("act", "annotation", "annulment")}
+    settings = Settings(
+        data=kintambo.node.settings.data,
+        database_url=kintambo.database.url.render_as_string(hide_password=False),
+    )
+    opened = Node.open(settings)
+    try:
+        assert rebuild(opened, told=lambda done, total: None).differences == []
+    finally:
+        opened.database.close()
+
+    def by_id(found: list[Json]) -> dict[str, Json]:
+        return {each["id"]: {n: v for n, v in each.items() if n not in ("seq", "rev")} for each in found}
+
+    assert {kind: by_id(rows(kintambo, kind)) for kind in before} == {
+        kind: by_id(found) for kind, found in before.items()
+    }
+    assert counted(kintambo) == {"registration": 1, "birth": 1}
+    assert read(kintambo, clerk, gone["id"])["annulled"] is True
