@@ -15,8 +15,10 @@ import app.access.endpoints
 import app.civil.books.endpoints
 import app.civil.drafting.endpoints
 import app.civil.endpoints
-import app.civil.readers.endpoints
+import app.civil.late.endpoints
+import app.civil.margins.endpoints
 import app.civil.publication
+import app.civil.readers.endpoints
 import app.ledger.endpoints
 import app.ledger.exchange
 import app.population.endpoints
@@ -178,6 +180,8 @@ def _include(application: FastAPI) -> None:
     application.include_router(app.civil.publication.router)
     application.include_router(app.civil.books.endpoints.router)
     application.include_router(app.civil.drafting.endpoints.router)
+    application.include_router(app.civil.late.endpoints.router)
+    application.include_router(app.civil.margins.endpoints.router)
     application.include_router(app.statistics.endpoints.router)
 
     @application.get(

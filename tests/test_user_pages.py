@@ -22,12 +22,13 @@ from tests.journeys.client import login_officer
 from tests.journeys.nodes import KINTAMBO, Server, free_port, surroundings
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("agent", "clerk", "signer", "registers", "planner")
+PAGES = ("agent", "clerk", "signer", "registers", "late", "planner")
 PASSWORD = "trois manguiers au marché"
 OFFICERS = {
     "agent1": ("agent", "Jeanne Lukusa"),
     "preposee": ("clerk", "Marie Mbuyi"),
     "officier": ("registrar", "Paul Ilunga"),
+    "adjointe": ("registrar", "Anne Lukusa"),
     "planificateur": ("planner", "Anne Kanku"),
 }
 TWO_SCREENS = 150

@@ -17,6 +17,8 @@ BAD_CURSOR = problem(
 )
 
 Item = TypeVar("Item")
+# Where a page of a register table ends: local area number, seq, id.
+Position = tuple[int, int, str]
 
 Cursor = Annotated[str | None, Query(max_length=2000, description="Valeur `next` de la page précédente.")]
 Limit = Annotated[int, Query(ge=1, le=500, description="Nombre d'éléments par page.")]

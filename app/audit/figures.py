@@ -3,6 +3,7 @@ household and an act count for. Compares every cell and names the first that dif
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Any
@@ -22,6 +23,20 @@ def _year(date: str) -> int:
 
 def _month(date: str) -> int:
     return int(date[5:7]) if len(date) >= 7 else 0
+
+
+def _counted_act(facts: Any) -> bool:
+    """Whether these are facts an act can count by: a year of four figures at most, dates, short texts."""
+    if not isinstance(facts, dict):
+        return False
+    for name in ("commune", "delay", "sex", "mode", "mother_quartier", "registered_on", "birth_date"):
+        if not isinstance(facts.get(name, ""), str) or len(facts.get(name, "")) > 100:
+            return False
+    for name in ("registered_on", "birth_date"):
+        if name in facts and re.fullmatch("[0-9]{4}(-[0-9]{2}){0,2}", facts[name]) is None:
+            return False
+    year = facts.get("year")
+    return isinstance(year, int) and not isinstance(year, bool) and 1 <= year <= 9999
 
 
 class Recount:
@@ -46,7 +61,9 @@ class Recount:
         elif kind == "visit" and "outcome" in clean:
             self.cells["census_cell"][*place, clean["outcome"]] += 1
         elif kind == "act":
-            self._act(clean, place)
+            self._act(clean, place, 1)
+        elif kind == "annotation" and clean.get("type") == "annulment" and _counted_act(clean.get("facts")):
+            self._act(clean["facts"], place, -1)
 
     def _person(self, clean: Values, place: tuple[str, str]) -> None:
         """A resident is a person not said to be dead or to have moved away."""
@@ -60,8 +77,9 @@ class Recount:
         group = {"CD": "national", "indeterminate": said, "unknown": said}.get(said, "foreign")
         self.cells["nationality_cell"][place[0], group] += 1
 
-    def _act(self, clean: Values, place: tuple[str, str]) -> None:
-        """An act counts in its register's year and the month it was entered, and in the child's year and month."""
+    def _act(self, clean: Values, place: tuple[str, str], births: int) -> None:
+        """An act counts in its register's year and the month it was entered, and in the child's year and month; the
+        note that annuls it says the same and takes it away."""
         commune = clean.get("commune", place[0])
         born, entered = clean.get("birth_date", ""), clean.get("registered_on", "")
         delay = clean.get("delay", "")
@@ -71,8 +89,8 @@ class Recount:
             ("registration", register_year, _month(entered)),
             ("birth", _year(born), _month(born)),
         ):
-            self.cells["birth_cell"][basis, commune, year, month, *tail] += 1
-            self.cells["birth_year"][basis, commune, year, delay] += 1
+            self.cells["birth_cell"][basis, commune, year, month, *tail] += births
+            self.cells["birth_year"][basis, commune, year, delay] += births
 
     def compare(self, connection: sa.Connection, findings: Findings) -> None:
         """Compare every rollup table with the cells counted; a cell that is not there counts as 0."""

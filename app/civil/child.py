@@ -4,15 +4,17 @@ there, or a task for the clerk. The operations go into the batch of the act itse
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from app.civil import tables
 from app.ledger.changing import change
 from app.ledger.entities import shown_row
 from app.population.tables import person
+from sync.catalogue import register_of
 
 GONE = frozenset({"moved", "dead"})
 # The tie to the head where the mother's own tie leaves no doubt; elsewhere a visit or the clerk says it.
@@ -88,6 +90,56 @@ def _facts(values: Mapping[str, Any], reference: str) -> dict[str, Any]:
     return said | {"birth_act": "seen", "birth_act_ref": reference}
 
 
+def child_of(connection: sa.Connection, act: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The person of this register who is the child of an act (row): as the act names it, or as a link did later."""
+    if (named := _row(connection, act["person"])) is not None:
+        return named
+    link = tables.link.c
+    query = (
+        sa.select(link.person)
+        .where(link.act == act["id"], link.person.is_not(None))
+        .order_by(link.id)
+        .limit(1)
+    )
+    return _row(connection, connection.scalar(query))
+
+
+def child_before(connection: sa.Connection, births: Collection[str]) -> str | None:
+    """The person whom an earlier, annulled act of these declarations (ids) was linked to."""
+    link = tables.link.c
+    query = sa.select(link.person).where(link.birth.in_(births), link.person.is_not(None)).order_by(link.id)
+    return connection.scalar(query.limit(1))
+
+
+def amend_child(
+    connection: sa.Connection, row: Mapping[str, Any], facts: Mapping[str, Any], *, changed: Collection[str]
+) -> Operation:
+    """What an act says since a note changed these fields of it, for the registers of its child (`row`); a fact that is
+    missing from `facts` is emptied."""
+    values = {name: facts.get(name) for name in _whole(each for each in changed if each in _FACTS)}
+    return change(connection, "person", row, values=values, evidence="act")
+
+
+def name_act(
+    connection: sa.Connection, row: Mapping[str, Any], facts: Mapping[str, Any], *, reference: str
+) -> Operation:
+    """Another act of the same child (`row`) is now the one his file names, with what it says."""
+    return change(connection, "person", row, values=_facts(facts, reference), evidence="act")
+
+
+def release_child(connection: sa.Connection, row: Mapping[str, Any], facts: Mapping[str, Any]) -> Operation:
+    """An act that is annulled proves nothing more: what it said of its child (`row`) stays as declared, to be corrected
+    like any declaration, and the child is without an act."""
+    values = {name: row[name] for name in _whole(each for each in _FACTS if each in facts)}
+    values |= {"birth_act": "none", "birth_act_ref": None}
+    return change(connection, "person", row, values=values, evidence="declared")
+
+
+def _whole(names: Iterable[str]) -> set[str]:
+    """These fields of a person and those that make one register with them."""
+    return {field for name in names for field in register_of("person", name).fields}
+
+
 def resident(connection: sa.Connection, identity: str | None) -> Mapping[str, Any] | None:
     """The row of a person known here who lives in a household, neither moved nor dead; None for anybody else."""
     row = _row(connection, identity)
@@ -98,8 +150,8 @@ def resident(connection: sa.Connection, identity: str | None) -> Mapping[str, An
 def _known(
     connection: sa.Connection, row: Mapping[str, Any], facts: dict[str, Any], *, birth: str, act: str
 ) -> Placed:
-    said = change(connection, "person", row, values=facts, evidence="act")
     link = _link(birth=birth, act=act, person=row["id"], household=row["household"])
+    said = change(connection, "person", row, values=facts, evidence="act")
     return Placed(row["id"], row["household"], None, [said, link])
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.access.paging import Position
 from app.civil import tables
 from app.civil.declaration import answered, delay
-from app.civil.finding import Position, birth_row
+from app.civil.finding import birth_row, births_of
+from app.civil.standing import annulled
 from app.ledger.door import Door
-from app.ledger.entities import merged_ids
 from app.ledger.history import etag
 from app.ledger.projection import Shape
 from sync.catalogue import CATALOGUE
@@ -99,15 +100,19 @@ def birth_file(connection: sa.Connection, door: Door, *, birth: str) -> BirthFil
     """
     row = birth_row(connection, birth)
     birth = row["id"]
-    births = [birth, *merged_ids(connection, tables.birth, birth)]
-    query = sa.select(tables.act, _CHILD.label("child")).where(tables.act.c.birth.in_(births))
+    of_these = tables.act.c.birth.in_(births_of(connection, birth))
+    query = sa.select(tables.act, _CHILD.label("child")).where(of_these, ~annulled(tables.act.c.id))
     found = connection.execute(query.order_by(tables.act.c.id).limit(1)).mappings().one_or_none()
     act = {**found, "person": found["child"]} if found is not None else None
     shape = door.registry.shapes["birth"]
     values = shape.clean_values(row)
     unknown = dict.fromkeys(CATALOGUE["birth"].fields)
     shown = {"id": birth, **unknown, **values, **_judged(values, act), "act": _act(act), "text": _text(act)}
+    gone = sa.select(tables.act.c.id).where(of_these, annulled(tables.act.c.id)).order_by(tables.act.c.id)
+    shown["annulled_acts"] = list(connection.execute(gone).scalars())
     tag = etag(row) if act is None else combined(etag(row), etag(act), act["person"] or "")
+    if shown["annulled_acts"]:
+        tag = combined(tag, *shown["annulled_acts"])
     persons = _people(act["person"] if act is not None else None, *(values.get(name) for name in _PEOPLE))
     return BirthFile(shown, tag, door.areas.commune(door.areas.code(row["area"])), persons, values)
 
@@ -165,7 +170,9 @@ def _wanted(year: int | None, delay_is: str | None) -> sa.Select[Any]:
     """Ids of births and of their acts: found in the indexes alone, so that what is passed over costs little."""
     birth, act, earlier = tables.birth, tables.act, tables.act.alias("earlier")
     query = sa.select(birth.c.id, act.c.id.label("act"))
-    query = query.select_from(birth.outerjoin(act, act.c.birth == birth.c.id))
+    # An annulled act stands for nothing: the birth waits again as it did before.
+    stands = sa.and_(act.c.birth == birth.c.id, ~annulled(act.c.id))
+    query = query.select_from(birth.outerjoin(act, stands))
     unregistered = act.c.birth.is_(None)
     if year is not None:
         declared = birth.c.declared_on.between(f"{year:04d}", f"{year:04d}-12-31")
@@ -173,7 +180,9 @@ def _wanted(year: int | None, delay_is: str | None) -> sa.Select[Any]:
     if delay_is is not None:
         query = query.where(sa.or_(act.c.delay == delay_is, unregistered))
     # Two servers may have registered one birth: the birth is shown once, with the same act everywhere.
-    other = sa.exists().where(earlier.c.birth == act.c.birth, earlier.c.id < act.c.id)
+    other = sa.exists().where(
+        earlier.c.birth == act.c.birth, earlier.c.id < act.c.id, ~annulled(earlier.c.id)
+    )
     return query.where(sa.or_(unregistered, ~other))
 
 

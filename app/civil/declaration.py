@@ -13,8 +13,6 @@ import sqlalchemy as sa
 
 from app.access.officers import Officer
 from app.civil.books.offices import office_commune
-from app.civil.finding import BIRTH_UNKNOWN as BIRTH_UNKNOWN
-from app.civil.finding import birth_row as birth_row
 from app.civil.plausibility import look_over
 from app.errors import INVALID_INPUT, Problem
 from app.law.dates import possible_days

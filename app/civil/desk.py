@@ -14,9 +14,9 @@ from app.access.idempotency import StoredAnswer, body_hash, remember, replayed
 from app.access.journal import record_read
 from app.access.jurisdiction import communes_of, require
 from app.access.officers import Officer
-from app.access.paging import BAD_CURSOR, decode_cursor
+from app.access.paging import BAD_CURSOR, Position, decode_cursor
 from app.access.permissions import database, settings
-from app.civil.finding import BIRTH_UNKNOWN, Position
+from app.civil.finding import BIRTH_UNKNOWN
 from app.database import Database
 from app.errors import problem
 from app.ledger.door import Door

@@ -32,7 +32,7 @@ from app.civil.desk import (
 )
 from app.civil.drafting.drafts import latest, standing
 from app.civil.drafting.signing import sign
-from app.civil.registration import Act, Entry
+from app.civil.registration import Entry
 from app.civil.reprise import TakenOver, read_paper_acts, take_over
 from app.civil.schemas import (
     BirthIn,
@@ -198,7 +198,7 @@ def register_birth(
         require_signature(connection, officer, body.otp, at=at, demo=door.standing.demo)
         today = day_of_registration(connection, door, ahead_hours=config.clock_ahead_hours)
         act = sign(connection, door, officer, birth=birth_id, entry=entry, draft=body.draft, today=today)
-        return once.keep(connection, door, _registered(act))
+        return once.keep(connection, door, Registered.model_validate(act.shown()))
 
 
 @router.post(
@@ -314,28 +314,6 @@ def confirm_clock(
         at, until = confirm_day(connection, door, officer, day=day, ahead_hours=config.clock_ahead_hours)
     door.refresh()
     return ClockConfirmed(date=body.date, confirmed_at=at, holds_until=until)
-
-
-def _registered(act: Act) -> Registered:
-    place, child = act.place, act.child
-    return Registered.model_validate(
-        {
-            "id": act.id,
-            "birth": act.birth,
-            "commune": place.commune,
-            "office": place.office,
-            "year": place.year,
-            "volume": place.volume,
-            "number": place.number,
-            "folio": place.folio,
-            "registered_on": place.registered_on,
-            "person": child.person,
-            "household": child.household,
-            "task": child.task,
-            "warnings": act.warnings,
-            **answered(act.answer),
-        }
-    )
 
 
 def _imported(taken: TakenOver) -> Imported:

@@ -1,4 +1,4 @@
-"""Finding a declaration or an act by its id, and the act that a birth already has. Judges nobody's right to see it."""
+"""Finding a declaration or an act by its id, and the ids one birth has. Judges nobody's right to see it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,6 @@ BIRTH_UNKNOWN = problem(
     "birth_unknown", 404, "Naissance inconnue", "Vérifiez l'identifiant de la déclaration."
 )
 ACT_UNKNOWN = problem("act_unknown", 404, "Acte inconnu", "Vérifiez l'identifiant de l'acte.")
-ALREADY_REGISTERED = problem(
-    "already_registered",
-    409,
-    "Naissance déjà enregistrée",
-    "Un acte enregistré ne se modifie pas ; demandez-en une copie.",
-)
-
-# Where a page of births or tasks begins: area, seq, id.
-Position = tuple[int, int, str]
 
 
 def birth_row(connection: sa.Connection, identity: str) -> Mapping[str, Any]:
@@ -46,16 +37,3 @@ def act_row(connection: sa.Connection, identity: str) -> Mapping[str, Any]:
 def births_of(connection: sa.Connection, birth: str) -> list[str]:
     """The ids under which one birth was written down: its own and those merged into it."""
     return [birth, *merged_ids(connection, tables.birth, birth)]
-
-
-def require_unregistered(connection: sa.Connection, birth: str) -> None:
-    """Raise `already_registered` (409) when an act of this birth exists."""
-    act = tables.act.c
-    births = births_of(connection, birth)
-    query = sa.select(act.id, act.office, act.year, act.number).where(act.birth.in_(births)).limit(1)
-    found = connection.execute(query).one_or_none()
-    if found is not None:
-        raise ALREADY_REGISTERED(
-            f"L'acte n° {found.number} de {found.year} (bureau {found.office}) existe déjà pour cette naissance.",
-            act=found.id,
-        )

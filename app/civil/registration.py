@@ -4,7 +4,7 @@ enters the population register in the same signed batch."""
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -17,10 +17,11 @@ from app.civil.act import Drawing, Place, act_of
 from app.civil.books.numbering import take_number
 from app.civil.books.offices import office_commune, require_open
 from app.civil.books.provisionals import number_provisionals
-from app.civil.child import Placed, place_child
-from app.civil.declaration import delay, refuse
-from app.civil.finding import birth_row, require_unregistered
+from app.civil.child import Placed, child_before, place_child
+from app.civil.declaration import answered, delay, refuse
+from app.civil.finding import birth_row, births_of
 from app.civil.plausibility import NAMES
+from app.civil.standing import require_unregistered
 from app.civil.wording import Head, act_text
 from app.clock import KINSHASA, stamp
 from app.errors import problem
@@ -91,6 +92,26 @@ class Act:
     child: Placed
     warnings: list[dict[str, str]]
 
+    def shown(self) -> dict[str, Any]:
+        """The act as REST answers its registration."""
+        place, child = self.place, self.child
+        return {
+            "id": self.id,
+            "birth": self.birth,
+            "commune": place.commune,
+            "office": place.office,
+            "year": place.year,
+            "volume": place.volume,
+            "number": place.number,
+            "folio": place.folio,
+            "registered_on": place.registered_on,
+            "person": child.person,
+            "household": child.household,
+            "task": child.task,
+            "warnings": self.warnings,
+            **answered(self.answer),
+        }
+
 
 def ready(
     connection: sa.Connection, door: Door, officer: Officer, *, birth: str, entry: Entry, today: date
@@ -106,11 +127,14 @@ def ready(
     require(officer, commune, node_kind=door.standing.kind)
     if row["void"]:
         raise DECLARATION_VOID()
-    require_unregistered(connection, row["id"])
+    births = births_of(connection, row["id"])
+    require_unregistered(connection, births)
     values = _settled_values(connection, door, row=row, today=today)
     _require_office(connection, door, officer, entry=entry, commune=commune, today=today)
     answer = delay(values)
     _require_judgment(answer, entry, values=values, today=today)
+    if (before := child_before(connection, births)) is not None:
+        values.setdefault("person", before)
     return Ready(row["id"], commune or "", values, answer)
 
 
@@ -123,11 +147,13 @@ def register(
     entry: Entry,
     today: date,
     spoken: Spoken = Spoken(),
+    beside: Callable[[Act], Sequence[Mapping[str, Any]]] | None = None,
 ) -> Act:
     """Draw up the act of one declared birth on `today`, with the next number of the office and year (or volume).
 
-    One signed batch in the caller's transaction: the act with its text, the child's person and link or a task, and a
-    provisional declaration that waited for this number. Raises what `ready` raises, `volume_closed` 409, and
+    One signed batch in the caller's transaction: the act with its text, the child's person and link or a task, a
+    provisional declaration that waited for this number, and the operations `beside` makes of the act. A birth whose act
+    was annulled is registered anew, for the same child. Raises what `ready` raises, `volume_closed` 409, and
     `catching_up` 503.
     """
     # Numbers and the question whether an act exists are answered under the lock held to commit.
@@ -150,12 +176,14 @@ def register(
     )
     head = head_of(connection, door, entry, drawn=now, number=number, officer=officer.name, spoken=spoken)
     fields["facts"]["text"] = act_text(found.values, head)
-    numbered = number_provisionals(connection, found.birth, act=act, today=today)
+    made = Act(act, found.birth, place, answer, child, warnings)
     new = {"kind": "act", "id": act, "new": True, "set": fields}
-    written = door.write(connection, [new, *child.operations, *numbered], by=officer.id)
+    numbered = number_provisionals(connection, found.birth, act=act, today=today)
+    more = beside(made) if beside else ()
+    written = door.write(connection, [new, *child.operations, *numbered, *more], by=officer.id)
     if any(each["status"] == "quarantined" for each in written.values()):
         raise RuntimeError(f"this server may not register births: {written}")
-    return Act(act, found.birth, place, answer, child, warnings)
+    return made
 
 
 def head_of(

@@ -368,5 +368,9 @@ BirthOut = create_model(
     "BirthOut",
     __base__=_BirthFile,
     __doc__="Une naissance : la déclaration entière, le délai et l'acte.",
+    annulled_acts=(
+        list[str],
+        Field([], description="Les actes de cette naissance qu'un tribunal a annulés (GET /v1/acts/{id})."),
+    ),
     **_shown(),
 )

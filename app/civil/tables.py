@@ -1,6 +1,7 @@
-"""Register tables of civil registration: declarations of birth, acts, links of act and person, the clerk's tasks.
+"""Register tables of civil registration: declarations of birth, acts and the notes in their margins, links of act and
+person, the clerk's tasks.
 
-A row of `act` is never changed nor deleted: its legal columns are guarded by triggers on both engines."""
+A row of `act` or `annotation` is never changed nor deleted: triggers on both engines guard its legal columns."""
 
 from __future__ import annotations
 
@@ -103,6 +104,27 @@ act = register_table(
     sa.Index("ix_act_volume", "office", "year", "volume", "number"),
     # Year and delay stand here so that a list of births skips the others without reading their acts.
     sa.Index("ix_act_birth", "birth", "year", "delay"),
+)
+
+annotation = register_table(
+    "annotation",
+    sa.Column("act", Id, index=True),
+    sa.Column("birth", Id),
+    sa.Column("commune", sa.Text),
+    sa.Column("type", sa.Text),
+    sa.Column("authority", sa.Text),
+    sa.Column("court", sa.Text),
+    sa.Column("reference", sa.Text),
+    sa.Column("date", sa.Text),
+    sa.Column("text", sa.Text),
+    sa.Column("changes", sa.Text, comment="JSON"),
+    sa.Column("recorded_on", sa.Text),
+    sa.Column("recorded_at", sa.Text),
+    sa.Column("recorded_by", sa.Text),
+    sa.Column("recorded_name", sa.Text),
+    sa.Column("confirmed_by", sa.Text),
+    sa.Column("confirmed_name", sa.Text),
+    sa.Column("facts", sa.Text, comment="JSON"),
 )
 
 link = register_table(

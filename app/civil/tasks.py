@@ -13,6 +13,7 @@ from app.civil import tables
 from app.civil.act import reference
 from app.civil.child import recognise_child, resident
 from app.civil.declaration import refuse
+from app.civil.standing import annulled
 from app.errors import problem
 from app.ledger.bulk import lock_door
 from app.ledger.changing import change
@@ -76,7 +77,9 @@ def _placing(
     require(officer, _commune(door, found), node_kind=door.standing.kind)
     link = tables.link.c
     ids = [found["id"], *merged_ids(connection, person_table, found["id"])]
-    other = sa.select(link.act).where(link.person.in_(ids), link.act != act["id"]).limit(1)
+    other = (
+        sa.select(link.act).where(link.person.in_(ids), link.act != act["id"], ~annulled(link.act)).limit(1)
+    )
     if (held := connection.scalar(other)) is not None:
         raise PERSON_HAS_ACT(act=held)
     values = door.registry.shapes["act"].clean_values(act)

@@ -123,8 +123,38 @@ TOPICS: tuple[Topic, ...] = (
         "annotations",
         "annotations.csv",
         "Mentions marginales",
-        (Column("label", "intitulé"), Column("authority", "autorité qui décide", choices=_AUTHORITIES)),
+        (
+            Column("label", "intitulé"),
+            Column("authority", "autorité qui décide", choices=_AUTHORITIES),
+            Column(
+                "changes", "ce que la mention change : names, sex, dates, place, filiation", optional=True
+            ),
+        ),
         coded=True,
+    ),
+    Topic(
+        "late_steps",
+        "late_steps.csv",
+        "Étapes de la procédure hors délai",
+        (
+            Column("path", "voie", choices=("judgment", "notoriety")),
+            Column("rank", "rang de l'étape", "int"),
+            Column(
+                "step",
+                "étape",
+                choices=("sent", "requested", "judged", "served", "no_appeal", "homologated"),
+            ),
+            Column("needed", "la transcription l'attend", choices=("yes", "no")),
+            Column("label", "intitulé"),
+            Column("to_do", "ce qu'il faut faire"),
+        ),
+        coded=True,
+    ),
+    Topic(
+        "appeal",
+        "appeal.csv",
+        "Délai d'appel d'un jugement supplétif, à dater de la signification",
+        (Column("days", "jours", "int"),),
     ),
     Topic(
         "campaigns",

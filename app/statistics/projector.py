@@ -3,6 +3,7 @@ row before it. Pure and hot; reads no table. Codes count as written: old quartie
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -55,6 +56,7 @@ def make_cells(territory: Territory) -> Cell:
         "household": _household,
         "visit": _visit,
         "act": _act,
+        "annotation": _annotation,
     }
     counter, place = counters.get, places.get
 
@@ -118,3 +120,25 @@ def _act(values: Values, place: Place) -> Iterable[Count]:
         ("birth_year", ("registration", commune, year, delay), 1),
         ("birth_year", ("birth", commune, born, delay), 1),
     )
+
+
+_ANNULLED_TEXTS = ("commune", "delay", "sex", "mode", "mother_quartier")
+_ANNULLED_DATES = ("registered_on", "birth_date")
+_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
+
+
+def _annotation(values: Values, place: Place) -> Iterable[Count]:
+    """The note that annuls an act takes away what the act counts for; facts no act can have take away nothing."""
+    facts = values.get("facts")
+    if values.get("type") != "annulment" or not isinstance(facts, dict):
+        return ()
+    year = facts.get("year")
+    texts = [facts.get(name, "") for name in _ANNULLED_TEXTS]
+    dates = [facts.get(name, "0000") for name in _ANNULLED_DATES]
+    if type(year) is not int or not 1 <= year <= 9999:
+        return ()
+    if not all(type(text) is str and len(text) <= 100 for text in (*texts, *dates)):
+        return ()
+    if not all(_DATE.fullmatch(day) for day in dates):
+        return ()
+    return tuple((table, key, -count) for table, key, count in _act(facts, place))

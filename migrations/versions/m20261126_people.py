@@ -8,7 +8,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "2026_11_26_people"
-down_revision = "2026_11_26_civil_registers"
+down_revision = "2026_11_26_act_volume"
 branch_labels = None
 depends_on = None
 

@@ -67,8 +67,8 @@ def test_acts_are_numbered_through_the_year_and_drawn_up_in_french() -> None:
 
 def test_the_notes_of_a_margin_are_a_list_with_their_authority() -> None:
     assert {each.code for each in annotation_types(TODAY)} == {
-        *("rectification", "court_change", "transcription", "recognition", "adoption"),
-        *("marriage", "divorce", "death", "nationality", "annulment"),
+        *("rectification", "court_ordered_change", "transcription", "recognition", "adoption"),
+        *("marriage", "divorce", "death", "nationality", "judgment", "annulment"),
     }
     error = annotation_type("rectification", TODAY)
     assert error is not None

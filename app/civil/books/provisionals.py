@@ -16,7 +16,8 @@ from app.access.officers import Officer
 from app.civil import tables
 from app.civil.books.offices import office_commune, require_open
 from app.civil.books.tables import provisional
-from app.civil.finding import birth_row, births_of, require_unregistered
+from app.civil.finding import birth_row, births_of
+from app.civil.standing import require_unregistered
 from app.errors import problem
 from app.ledger.bulk import lock_door
 from app.ledger.changing import change
@@ -73,7 +74,7 @@ def declare_provisionally(
     if office_commune(connection, door, office) != commune:
         raise invalid("office", "Indiquez un bureau de la commune où la naissance a été déclarée.")
     require_open(connection, office, day=today)
-    require_unregistered(connection, row["id"])
+    require_unregistered(connection, births_of(connection, row["id"]))
     if before := _waiting(connection, row["id"]):
         number = f"{before[0]['number']} de {before[0]['year']}"
         raise ALREADY_PROVISIONAL(f"Le numéro provisoire {number} existe.", provisional=before[0]["id"])

@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from app.access.jurisdiction import require
 from app.access.officers import Officer
 from app.civil.drafting.tables import draft as draft_table
-from app.civil.finding import ALREADY_REGISTERED, birth_row
+from app.civil.finding import birth_row
 from app.civil.registration import Entry, head_of, ready
+from app.civil.standing import ALREADY_REGISTERED
 from app.civil.tables import birth as birth_table
 from app.civil.wording import act_text
 from app.clock import stamp

@@ -12,7 +12,7 @@ from app.access.idempotency import IdempotencyKey
 from app.access.jurisdiction import require
 from app.access.officers import Officer
 from app.access.permissions import Permission, allow
-from app.civil.declaration import birth_row, delay
+from app.civil.declaration import delay
 from app.civil.desk import BirthId, Config, Once, Store, TheDoor, journal, json_answer, require_birth_id
 from app.civil.drafting.drafts import (
     DRAFT_UNKNOWN,
@@ -25,6 +25,7 @@ from app.civil.drafting.drafts import (
     read_back,
 )
 from app.civil.drafting.schemas import DraftIn, DraftOut, ReadingIn
+from app.civil.finding import birth_row
 from app.civil.plausibility import PEOPLE, look_over
 from app.civil.registration import Entry
 from app.civil.today import day_of_registration

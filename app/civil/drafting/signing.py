@@ -10,7 +10,6 @@ import sqlalchemy as sa
 
 from app.access.jurisdiction import require
 from app.access.officers import Officer
-from app.civil.declaration import birth_row
 from app.civil.drafting.drafts import (
     DRAFT_NOT_READ,
     DRAFT_STALE,
@@ -21,6 +20,7 @@ from app.civil.drafting.drafts import (
     latest,
     replacing,
 )
+from app.civil.finding import birth_row
 from app.civil.registration import Act, Entry, Spoken, register
 from app.ledger.bulk import lock_door
 from app.ledger.changing import change

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from app.civil.margins import tables
+from app.civil.margins.tables import annulment
 from app.civil.projector import civil_area
+from app.civil.tables import annotation
 from app.ledger.projection import Projection
 
 PROJECTIONS: list[Projection] = [
-    Projection("annotation", tables.annotation, area=civil_area, final=True),
-    Projection("annulment", tables.annulment, area=civil_area),
+    Projection("annotation", annotation, area=civil_area, final=True),
+    Projection("annulment", annulment, area=civil_area),
 ]
