@@ -73,7 +73,9 @@ def _noms(sex: str) -> tuple[str, ...]:
         pool += [name.upper()] * weight
     # The fixed names are left to twins: who bears one by chance would look like half of a pair.
     of_twins = {
-        row[rank].upper() for row in table("twin_names.csv", "app.population") for rank in ("first_born", "second_born")
+        row[rank].upper()
+        for row in table("twin_names.csv", "app.population")
+        for rank in ("first_born", "second_born")
     }
     return tuple(name for name in pool if name not in of_twins)
 

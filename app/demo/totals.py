@@ -15,7 +15,7 @@ SMALLEST_SCALE = 0.001
 
 @cache
 def table(name: str, of: str = "app.demo") -> tuple[dict[str, str], ...]:
-    """Rows of the CSV file `name` in the `data` of a package, as written there (origins: the README of app/demo/data)."""
+    """Rows of the CSV file `name` in the `data` of a package, as written there (origins: README of app/demo/data)."""
     text = resources.files(of).joinpath("data", name).read_text(encoding="utf-8")
     return tuple(csv.DictReader(text.splitlines()))
 

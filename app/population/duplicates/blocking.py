@@ -66,7 +66,11 @@ def _years(record: Record, *, sought: bool) -> Iterable[str]:
     if record.days is None:
         return []
     first, last = record.days
-    return _span_of_years(_shifted(first, -MONTH), _shifted(last, MONTH)) if sought else _span_of_years(first, last)
+    return (
+        _span_of_years(_shifted(first, -MONTH), _shifted(last, MONTH))
+        if sought
+        else _span_of_years(first, last)
+    )
 
 
 def _months(first: date, last: date) -> list[str]:

@@ -236,9 +236,12 @@ def _table(name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(text.splitlines()))
 
 
-REASONS = {row["code"]: Reason(row["code"], row["text"], int(row["weight"])) for row in _table("match_weights.csv")}
+REASONS = {
+    row["code"]: Reason(row["code"], row["text"], int(row["weight"])) for row in _table("match_weights.csv")
+}
 LEVELS: dict[Level, int] = {
-    "likely" if row["level"] == "likely" else "possible": int(row["least"]) for row in _table("match_levels.csv")
+    "likely" if row["level"] == "likely" else "possible": int(row["least"])
+    for row in _table("match_levels.csv")
 }
 TWINS = frozenset(
     (name_key(row["first_born"]), name_key(row["second_born"])) for row in _table("twin_names.csv")

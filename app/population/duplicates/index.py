@@ -129,9 +129,7 @@ def _changed(
     return [str(row.subject) for row in rows if row.subject is not None], reached
 
 
-def _note_mark(
-    connection: sa.Connection, followed: Followed, *, number: int, mark: tuple[int, str]
-) -> None:
+def _note_mark(connection: sa.Connection, followed: Followed, *, number: int, mark: tuple[int, str]) -> None:
     own = sa.and_(match_mark.c.followed == followed.name, match_mark.c.area == number)
     values = {"seq": mark[0], "id": mark[1]}
     if connection.execute(match_mark.update().where(own).values(values)).rowcount == 0:

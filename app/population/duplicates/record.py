@@ -22,7 +22,8 @@ class Record:
 
     Names as written; `days` the days of birth its date allows (None = not known); `mother` and `father` ids of persons;
     `multiple` {single, twin, triplet, more} and `order` the rank in it; `reference` where its act stands in the books,
-    None where there is none; `on` the day it was declared or written down (AAAA-MM-JJ).
+    None where there is none; `on` the day it was declared or written down (AAAA-MM-JJ). Of a record that is not `held`
+    on this server only commune and reference are known.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Record:
     act: str | None = None
     reference: str | None = None
     on: str | None = None
+    held: bool = True
 
 
 def record_of(
@@ -61,6 +63,4 @@ def record_of(
     """The record of clean `values` under the protocol's names; nobody it tells of was born after `known_on`."""
     kept = {name: values.get(name) for name in FIELDS}
     days = possible_days(kept["birth_date"], kept["birth_precision"], declared_on=known_on)
-    return Record(
-        id=identity, of=of, commune=commune, days=days, act=act, reference=reference, on=on, **kept
-    )
+    return Record(id=identity, of=of, commune=commune, days=days, act=act, reference=reference, on=on, **kept)
