@@ -34,13 +34,13 @@ def read_births(connection: sa.Connection, door: Door, births: Collection[str]) 
     birth, act = tables.birth.c, tables.act.c
     columns = [*(birth[name] for name in _READ), birth.id, birth.void, birth.merged_into]
     declared = {
-        row["id"]: row
+        row["id"]: dict(row)
         for row in connection.execute(sa.select(*columns).where(birth.id.in_(births))).mappings()
     }
     wanted = [name for name in _READ if name in act]
     query = sa.select(*(act[name] for name in (*wanted, *_PLACE, "id", "birth", "facts")))
     query = query.where(act.birth.in_(births)).order_by(act.id.desc())
-    acts = {row["birth"]: row for row in connection.execute(query).mappings()}
+    acts = {row["birth"]: dict(row) for row in connection.execute(query).mappings()}
     today = door.clock.clock.today()
     found = {}
     for identity in births:

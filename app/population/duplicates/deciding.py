@@ -13,13 +13,12 @@ import sqlalchemy as sa
 from app.clock import stamp
 from app.errors import problem
 from app.ledger.bulk import lock_door, rows_by_id
+from app.ledger.changing import change
 from app.ledger.desk import Desk
-from app.ledger.history import current_dots, forked_dots, registers_of
 from app.population.duplicates.compare import compare
 from app.population.duplicates.index import Source
 from app.population.duplicates.record import Record
 from app.population.duplicates.tables import pairing
-from sync.catalogue import register_of
 
 PAIR_UNKNOWN = problem(
     "pair_unknown",
@@ -131,14 +130,7 @@ def _operation(
     own, other = side
     values = {**said, "reference": own.reference, "other_reference": other.reference}
     if held is not None:
-        register = register_of("pairing", "verdict").name
-        seen = current_dots(
-            registers_of(connection, "pairing", held),
-            "pairing",
-            register=register,
-            forked=forked_dots(connection),
-        )
-        return {"kind": "pairing", "id": identity, "set": values, "par": {register: seen}}
+        return change(connection, "pairing", held, values=values)
     pair = {
         "of": of,
         "first": own.id,

@@ -61,6 +61,6 @@ def record_of(
     on: str | None = None,
 ) -> Record:
     """The record of clean `values` under the protocol's names; nobody it tells of was born after `known_on`."""
-    kept = {name: values.get(name) for name in FIELDS}
+    kept: dict[str, Any] = {name: values.get(name) for name in FIELDS}
     days = possible_days(kept["birth_date"], kept["birth_precision"], declared_on=known_on)
-    return Record(id=identity, of=of, commune=commune, days=days, act=act, reference=reference, on=on, **kept)
+    return Record(identity, of, commune, days=days, act=act, reference=reference, on=on, **kept)

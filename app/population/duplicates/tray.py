@@ -119,10 +119,10 @@ def decisions_of(connection: sa.Connection, pairs: Iterable[Row]) -> dict[tuple[
         pairing.c.first.in_(ids), pairing.c.second.in_(ids), pairing.c.void.is_(None)
     )
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in connection.execute(query.order_by(pairing.c.id)).mappings():
+    for row in map(dict, connection.execute(query.order_by(pairing.c.id)).mappings()):
         key = (min(row["first"], row["second"]), max(row["first"], row["second"]))
         if key in wanted:
-            found.setdefault(key, dict(row))
+            found.setdefault(key, row)
     told = histories(connection, [("pairing", row) for row in found.values()])
     for row in found.values():
         row["history"] = told["pairing", row["id"]].get("verdict", [])
@@ -152,7 +152,7 @@ def _waiting_rows(
         given = sa.tuple_(sa.literal(first, pair.first.type), sa.literal(second, pair.second.type))
         query = query.where(sa.or_(pair.score < score, sa.and_(pair.score == score, ids > given)))
     query = query.order_by(pair.score.desc(), pair.first, pair.second).limit(limit)
-    return connection.execute(query).mappings().all()
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _sides(row: Row, records: Mapping[str, Record], *, of: str) -> tuple[Record, Record]:
