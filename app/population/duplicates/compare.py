@@ -23,7 +23,7 @@ from app.population.duplicates.record import Record
 from app.population.names import name_key, tokens
 
 Level = Literal["likely", "possible"]
-FEW_DAYS, A_MONTH, A_YEAR, MORE_THAN_A_YEAR = 5, 31, 366, 550
+FEW_DAYS, A_MONTH, A_YEAR = 5, 31, 366
 # Elements this close are one name spelled twice; shorter ones must be nearer, because one letter makes another name.
 ALIKE, ALIKE_SHORT, SHORT = 0.88, 0.93, 4
 MOST_ELEMENTS = 8
@@ -182,7 +182,7 @@ def _born(one: PossibleDays | None, other: PossibleDays | None) -> str | None:
     if gap <= 0:
         span = max((days.latest - days.earliest).days for days in (one, other))
         return "same_month" if span <= A_MONTH else "same_year"
-    return "year_apart" if gap <= MORE_THAN_A_YEAR - A_YEAR else "apart"
+    return "year_apart" if gap <= A_YEAR else "apart"
 
 
 def _between_days(one: date, other: date) -> str:
@@ -206,8 +206,8 @@ def _between_days(one: date, other: date) -> str:
 def _are_twins(
     one: Record, other: Record, *, names: str | None, born: str | None, mother: str | None
 ) -> bool:
-    """Two children of one mother and day, told apart by rank, sex, the fixed names of twins, or by being said to be
-    of a multiple birth under other names. Without any such mark the same day speaks for one child."""
+    """Two children of one mother and day, told apart by rank, sex, the fixed names of twins, or by other names where
+    one paper speaks of a multiple birth. Without any such mark the same day speaks for one child."""
     if mother in (None, "differ", "other_id") or born not in ("same_day", "few_days", "first_january"):
         return False
     multiple = [record.multiple not in (None, "single") for record in (one, other)]
@@ -219,7 +219,7 @@ def _are_twins(
         return False
     if one.sex is not None and other.sex is not None and one.sex != other.sex:
         return True
-    return all(multiple)
+    return any(multiple)
 
 
 def _bear_names_of_twins(one: Record, other: Record) -> bool:
