@@ -4,20 +4,33 @@ match and the rules of OpenCRVS; and how long the check of one declaration takes
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
+import httpx
+import sqlalchemy as sa
+
+from app.civil.same_child import BIRTHS
+from app.demo import births, census
 from app.population.duplicates.blocking import kept_under, sought_under
 from app.population.duplicates.compare import LEVELS, compare
 from app.population.duplicates.index import MOST_COMPARED
 from app.population.duplicates.record import Record, record_of
+from app.population.duplicates.sweeper import sweep_some
+from tests import postgres
 from tests.bench import report
+from tests.bench.answers import get, login, median_of
+from tests.bench.workload import folder, open_node, sealed_census, served, take_over_acts
+from tests.nodes import TestNode
 from tests.population.labelled import rules
 from tests.population.labelled.generate import SECOND_PAPERS, TWO_CHILDREN, LabelledSet, labelled_set
 
 SEED = 20261126
 TODAY = date(2026, 11, 26)
+ACTS, PUBLISHED = 100_000, 83_933
 Pairs = set[tuple[int, int]]
 
 
@@ -122,7 +135,62 @@ def measure_quality(seed: int = SEED) -> None:
     told("OpenCRVS, all three rules", quality(labelled, set().union(*by_rule.values())))
 
 
-if __name__ == "__main__":
-    import sys
+# -- how long ------------------------------------------------------------------------------------------------------
 
-    measure_quality(int(sys.argv[1]) if len(sys.argv) > 1 else SEED)
+
+def measure(scale: float, rounds: int) -> None:
+    """Print the quality, then on both engines the time of a declaration among 100,000 acts (times `scale`)."""
+    measure_quality()
+    server = postgres.start(postgres.packaged())
+    try:
+        for engine, url in (("SQLite", ""), ("PostgreSQL", server.url(server.create()))):
+            with folder() as home:
+                node = open_node(home / "node", url)
+                person, child, words = _fill(engine, node, scale)
+                node.database.close()
+                with served(home / "node", url) as running:
+                    _compare(f"{engine}, {words}", running.url, person=person, child=child, rounds=rounds)
+    finally:
+        server.close()
+
+
+def _fill(engine: str, node: TestNode, scale: float) -> tuple[str, dict[str, Any], str]:
+    """Persons, acts, and the index of both: a person's id, a child to declare, and how many acts there are."""
+    for batch in sealed_census(node, households=100, scale=0.02):
+        node.door.accept(batch.data, batch.signature)
+    acts = take_over_acts(node, scale * ACTS / PUBLISHED)
+    begun = time.perf_counter()
+    swept = sweep_some(node.door, [BIRTHS], most=2 * acts + 1000)
+    report.told(f"Index, {engine}: {swept / (time.perf_counter() - begun):,.0f} records/s, {swept:,} records")
+    for role, username in (("clerk", "prepose"), ("registrar", "officier")):
+        node.add_officer(role, census.COMMUNE if role == "clerk" else births.COMMUNE, username=username)
+    with node.database.read() as connection:
+        person = str(connection.execute(sa.text("SELECT id FROM person ORDER BY id LIMIT 1")).scalar_one())
+        row = connection.execute(sa.text("SELECT * FROM birth ORDER BY id LIMIT 1")).mappings().one()
+    child = {
+        name: row[name]
+        for name in ("nom", "postnom", "prenom", "sex", "birth_date", "mother_name", "father_name")
+    }
+    return person, {name: value for name, value in child.items() if value is not None}, f"{acts:,} acts"
+
+
+def _compare(engine: str, url: str, *, person: str, child: dict[str, Any], rounds: int) -> None:
+    """A declaration of a child already declared, the longest check there is, against a person by id."""
+    with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+        clerk, registrar = login(client, "prepose"), login(client, "officier")
+
+        def by_id(_number: int) -> None:
+            get(client, f"/v1/persons/{person}", clerk, {})
+
+        def declare(number: int) -> None:
+            made = child | {"prenom": f"{child.get('prenom', '')}{number}", "commune": births.COMMUNE}
+            answer = client.post("/v1/births", json=made, headers=registrar)
+            if answer.status_code != 201:
+                raise RuntimeError(answer.text[:300])
+
+        declare(0)
+        limits, ours = [], []
+        for _ in range(rounds):
+            limits.append(median_of(by_id))
+            ours.append(median_of(declare))
+    report.ratios(f"MATCH {engine}, a declaration with its check ÷ a person by id", ours, limits, goal=15)
