@@ -26,21 +26,26 @@ _READ = (*FIELDS, "declared_on", "area")
 _PLACE = ("office", "volume", "year", "number")
 
 
+_BIRTH, _ACT = tables.birth.c, tables.act.c
+_WANTED: sa.BindParameter[Any] = sa.bindparam("wanted", expanding=True)
+_DECLARED = sa.select(*(_BIRTH[name] for name in (*_READ, "id", "void", "merged_into"))).where(
+    _BIRTH.id.in_(_WANTED)
+)
+_DRAWN = (
+    sa.select(*(_ACT[name] for name in (*_READ, *_PLACE, "id", "birth", "facts") if name in _ACT))
+    .where(_ACT.birth.in_(_WANTED))
+    .order_by(_ACT.id.desc())
+)
+
+
 def read_births(connection: sa.Connection, door: Door, births: Collection[str]) -> dict[str, Record]:
     """The records of these births: as their act says where there is one, else as declared. Void declarations without
     an act and those merged into another are none."""
     if not births:
         return {}
-    birth, act = tables.birth.c, tables.act.c
-    columns = [*(birth[name] for name in _READ), birth.id, birth.void, birth.merged_into]
-    declared = {
-        row["id"]: dict(row)
-        for row in connection.execute(sa.select(*columns).where(birth.id.in_(births))).mappings()
-    }
-    wanted = [name for name in _READ if name in act]
-    query = sa.select(*(act[name] for name in (*wanted, *_PLACE, "id", "birth", "facts")))
-    query = query.where(act.birth.in_(births)).order_by(act.id.desc())
-    acts = {row["birth"]: dict(row) for row in connection.execute(query).mappings()}
+    wanted = {"wanted": list(births)}
+    declared = {row["id"]: dict(row) for row in connection.execute(_DECLARED, wanted).mappings()}
+    acts = {row["birth"]: dict(row) for row in connection.execute(_DRAWN, wanted).mappings()}
     today = door.clock.clock.today()
     found = {}
     for identity in births:
@@ -78,8 +83,10 @@ def declared_twice(
     Of a child of a commune the officer does not see, only commune and reference are told. Whose names are told is
     noted in the journal.
     """
-    sweep(connection, door, BIRTHS, most=MOST_SWEPT)
-    found = look(connection, door, BIRTHS, subject=birth)[:MOST_TOLD]
+    swept = sweep(connection, door, BIRTHS, most=MOST_SWEPT)
+    # Behind a long backlog the new declaration is looked at alone.
+    alike = swept[birth] if birth in swept else look(connection, door, BIRTHS, subject=birth)
+    found = alike[:MOST_TOLD]
     communes = communes_of(officer, door.standing.kind)
     seen = [each.record for each in found if communes is None or each.record.commune in communes]
     at = door.clock.clock.now()

@@ -57,6 +57,13 @@ def compare(one: Record, other: Record) -> Likeness:
     return Likeness(max(0, min(100, sum(reason.weight for reason in reasons))), reasons)
 
 
+def may_reach(one: Record, other: Record) -> bool:
+    """Whether two records can reach a threshold at all, as far as their dates of birth tell: most strangers that share
+    an element of the name cannot."""
+    born = _born(one.days, other.days)
+    return born is None or REASONS[f"birth_{born}"].weight + BEST_BESIDES >= LEVELS["possible"]
+
+
 def level_of(score: int) -> Level | None:
     """The threshold a score reaches."""
     return next((level for level, least in LEVELS.items() if score >= least), None)
@@ -85,7 +92,12 @@ def _codes(one: Record, other: Record) -> Iterator[str]:
 
 
 def _elements(record: Record) -> tuple[str, ...]:
-    return tokens(record.nom, record.postnom, record.prenom)[:MOST_ELEMENTS]
+    return _keys(record.nom, record.postnom, record.prenom)
+
+
+@lru_cache(maxsize=1 << 14)
+def _keys(*names: str | None) -> tuple[str, ...]:
+    return tokens(*names)[:MOST_ELEMENTS]
 
 
 @lru_cache(maxsize=1 << 14)
@@ -208,7 +220,7 @@ def _are_twins(
 ) -> bool:
     """Two children of one mother and day, told apart by rank, sex, the fixed names of twins, or by other names where
     one paper speaks of a multiple birth. Without any such mark the same day speaks for one child."""
-    if mother in (None, "differ", "other_id") or born not in ("same_day", "few_days", "first_january"):
+    if mother in ("differ", "other_id") or born not in ("same_day", "few_days", "first_january"):
         return False
     multiple = [record.multiple not in (None, "single") for record in (one, other)]
     if one.order is not None and other.order is not None and any(multiple) and one.order != other.order:
@@ -245,4 +257,9 @@ LEVELS: dict[Level, int] = {
 }
 TWINS = frozenset(
     (name_key(row["first_born"]), name_key(row["second_born"])) for row in _table("twin_names.csv")
+)
+# The most that everything but the date of birth can add.
+BEST_BESIDES = sum(
+    max(reason.weight for code, reason in REASONS.items() if code.startswith(what))
+    for what in ("names_", "sex_", "mother_", "father_")
 )

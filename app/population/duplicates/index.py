@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 import sqlalchemy as sa
@@ -12,9 +13,9 @@ import sqlalchemy as sa
 from app.ledger.door import Door
 from app.ledger.tables import area
 from app.population.duplicates.blocking import kept_under, sought_under
-from app.population.duplicates.compare import Likeness, compare
+from app.population.duplicates.compare import Likeness, compare, may_reach
 from app.population.duplicates.record import Record
-from app.population.duplicates.tables import match_candidate, match_key, match_mark
+from app.population.duplicates.tables import match_candidate, match_mark
 
 Reader = Callable[[sa.Connection, Door, Collection[str]], dict[str, Record]]
 # Whoever shares most keys is compared; a name that thousands bear shares one.
@@ -58,19 +59,18 @@ def look(connection: sa.Connection, door: Door, source: Source, *, subject: str)
     return enter(connection, door, source, subjects=[subject]).get(subject, [])
 
 
-def sweep(connection: sa.Connection, door: Door, source: Source, *, most: int) -> int:
-    """Enter what changed since the last sweep, at most about `most` records; gives how many there were.
+def sweep(connection: sa.Connection, door: Door, source: Source, *, most: int) -> dict[str, list[Found]]:
+    """Enter what changed since the last sweep, at most about `most` records; gives each with what looks like it.
 
     Everything within the caller's transaction, which holds the door's lock: two sweeps never run at once.
     """
-    done = 0
+    done: dict[str, list[Found]] = {}
     for followed in source.followed:
         for number, mark, counter in _behind(connection, followed):
-            while done < most:
+            while len(done) < most:
                 rows, mark = _changed(connection, followed, number=number, after=mark, counter=counter)
-                enter(connection, door, source, subjects=rows)
+                done |= {subject: [] for subject in rows} | enter(connection, door, source, subjects=rows)
                 _note_mark(connection, followed, number=number, mark=mark)
-                done += len(rows)
                 if mark[1] == "":
                     break
     return done
@@ -84,6 +84,8 @@ def enter(
     Keys of what a record said before stay: they lead to a comparison with what it says now, and are never read else.
     """
     subjects = list(dict.fromkeys(subjects))
+    if not subjects:
+        return {}
     records = source.read(connection, door, subjects)
     _forget_pairs(connection, subjects)
     _keep_keys(connection, records.values())
@@ -151,18 +153,21 @@ def _keep_keys(connection: sa.Connection, records: Iterable[Record]) -> None:
 
 def _near(connection: sa.Connection, record: Record) -> list[str]:
     """The records that share a key with this one, those that share most first."""
-    keys = match_key.c
-    query = (
-        sa.select(keys.subject)
-        .where(keys.key.in_(sorted(sought_under(record))), keys.subject != record.id)
-        .group_by(keys.subject)
-        .order_by(sa.func.count().desc(), keys.subject)
+    keys = sorted(sought_under(record))
+    given: Any = keys
+    wanted, mark = "= ANY(%s)", "%s"
+    if connection.dialect.name == "sqlite":
+        wanted, mark, given = "IN (SELECT value FROM json_each(?))", "?", orjson.dumps(keys).decode()
+    rows = connection.exec_driver_sql(
+        f"SELECT subject FROM match_key WHERE key {wanted} AND subject <> {mark} "  # noqa: S608 - no value in it
+        f"GROUP BY subject ORDER BY count(*) DESC, subject LIMIT {MOST_COMPARED}",
+        (given, record.id),
     )
-    return [str(each) for each in connection.execute(query.limit(MOST_COMPARED)).scalars()]
+    return [str(each) for each in rows.scalars()]
 
 
 def _alike(record: Record, others: Iterable[Record]) -> list[Found]:
-    found = (Found(other, compare(record, other)) for other in others)
+    found = (Found(other, compare(record, other)) for other in others if may_reach(record, other))
     likely = [each for each in found if each.likeness.level is not None]
     return sorted(likely, key=lambda each: (-each.likeness.score, each.record.id))[:MOST_PAIRS]
 

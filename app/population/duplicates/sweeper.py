@@ -23,7 +23,7 @@ def sweep_some(door: Door, sources: Iterable[Source], *, most: int) -> int:
         for _ in range(0, most, CHUNK):
             with door.database.write() as connection:
                 lock_door(connection)
-                swept = sweep(connection, door, source, most=CHUNK)
+                swept = len(sweep(connection, door, source, most=CHUNK))
             done += swept
             if swept < CHUNK:
                 break

@@ -61,7 +61,7 @@ def test_strangers_do_not_meet_and_neither_do_records_of_two_registers() -> None
     assert not meet(
         record(), record(nom="Mutombo", postnom="Nzeba", prenom="Paul", mother_name="Thérèse Mujinga")
     )
-    assert not meet(record(), record("person"))
+    assert not meet(record(), record(of="person"))
 
 
 def test_a_record_of_which_nothing_is_known_is_kept_under_nothing() -> None:

@@ -14,14 +14,16 @@ from app.population.duplicates.compare import LEVELS, REASONS, compare
 from app.population.duplicates.record import Record, record_of
 
 TODAY = date(2026, 2, 2)
-GRACE = {
+GRACE: dict[str, Any] = {
     "nom": "Tshimanga", "postnom": "Kalala", "prenom": "Grâce", "sex": "F", "birth_date": "2025-11-10",
     "birth_precision": "day", "mother_name": "Kapinga Ntumba Marie", "father_name": "Kabeya Ilunga Jean",
 }  # fmt: skip
 MOTHER, OTHER_MOTHER = "0c0b1a52-8f63-4a4e-bb0f-9a3a4e9a7a10", "5e4f6f0e-9b0e-4d0c-8a53-1a1f0e6c0b22"
 
 
-def record(of: str = "birth", **changed: Any) -> Record:
+def record(**changed: Any) -> Record:
+    """A paper about Grâce, or what is changed of it; `of` another register."""
+    of = changed.pop("of", "birth")
     values = {name: value for name, value in (GRACE | changed).items() if value is not None}
     return record_of(values, TODAY, identity="1", of=of, commune="CD-KN-017")
 
@@ -189,7 +191,8 @@ def test_two_residents_of_the_census_are_compared_by_the_same_functions() -> Non
         "birth_date": "1987",
         "birth_precision": "year",
     }
-    assert compare(record("person", **adult), record("person", **again)).level == "possible"
+    assert compare(record(of="person", **adult), record(of="person", **again)).level == "possible"
     assert (
-        compare(record("person", **adult), record("person", **adult | {"birth_date": "1962"})).level is None
+        compare(record(of="person", **adult), record(of="person", **adult | {"birth_date": "1962"})).level
+        is None
     )
