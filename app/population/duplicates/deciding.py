@@ -62,7 +62,7 @@ def decide(
         one.commune: (one, other), other.commune: (other, one)
     }  # fmt: skip
     wanted = {
-        pairing_id(source.of, one.id, other.id, commune=commune): side for commune, side in sides.items()
+        pairing_id(source.of, (one.id, other.id), commune=commune): side for commune, side in sides.items()
     }
     held = rows_by_id(connection, pairing, wanted)
     if len(held) == len(wanted) and all(_says(row, said) for row in held.values()):
@@ -90,20 +90,20 @@ def pair_of(
     return found[first], found[second]
 
 
-def pairing_id(of: str, one: str, other: str, *, commune: str | None) -> str:
+def pairing_id(of: str, ids: tuple[str, str], *, commune: str | None) -> str:
     """The id (in the form of a UUID version 4) of what is decided in a commune about two records of a register."""
-    first, second = sorted((one, other))
+    first, second = sorted(ids)
     digest = hashlib.sha256(f"pairing {of} {first} {second} {commune}".encode()).digest()
     return str(uuid.UUID(bytes=digest[:16], version=4))
 
 
-def next_step(one: Record, other: Record, verdict: str | None) -> str:
+def next_step(pair: tuple[Record, Record], verdict: str | None) -> str:
     """What has to follow, in French: a decision never changes either record."""
     if verdict is None or verdict == "unsure":
         return "Comparer les deux fiches, au besoin avec les parents ou l'autre commune, puis trancher."
     if verdict == "different":
         return "Rien : les deux fiches restent telles quelles."
-    acts = [record.reference for record in (one, other) if record.act is not None]
+    acts = [record.reference for record in pair if record.act is not None]
     if len(acts) == 2:
         return (
             f"Deux actes existent ({acts[0]} ; {acts[1]}) : aucun ne s'efface. Seul le tribunal en annule un ; "

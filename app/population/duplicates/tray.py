@@ -194,7 +194,7 @@ def _shown(
             | {"live": each["live"], "shown": each["shown"]}
             for each in history
         ],
-        "next_step": next_step(*pair, verdict),
+        "next_step": next_step(pair, verdict),
     }
 
 
