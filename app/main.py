@@ -21,6 +21,7 @@ import app.civil.publication
 import app.civil.readers.endpoints
 import app.ledger.endpoints
 import app.ledger.exchange
+import app.population.duplicates.endpoints
 import app.population.endpoints
 import app.statistics.endpoints
 import app.territory.endpoints
@@ -33,6 +34,7 @@ from app.civil.drafting.projector import PROJECTIONS as DRAFTS
 from app.civil.late.projector import PROJECTIONS as LATE
 from app.civil.margins.projector import PROJECTIONS as MARGINS
 from app.civil.projector import PROJECTIONS as CIVIL
+from app.civil.same_child import BIRTHS
 from app.clock import Clock
 from app.database import Database
 from app.documents.projector import PROJECTIONS as DOCUMENTS
@@ -45,6 +47,7 @@ from app.ledger.projector import PROJECTIONS as LEDGER
 from app.ledger.relay import Relay
 from app.ledger.turnstile import Turnstile
 from app.population.duplicates.projector import PROJECTIONS as PAIRINGS
+from app.population.duplicates.sweeper import Sweeper
 from app.population.projector import PROJECTIONS as POPULATION
 from app.settings import Settings, law_files
 from app.statistics.projector import COUNTED, ROLLUPS, make_cells
@@ -57,6 +60,8 @@ PROJECTIONS: list[Projection] = [
     *(*LEDGER, *POPULATION, *PAIRINGS, *CENSUS),
     *(*CIVIL, *BOOKS, *DRAFTS, *LATE, *MARGINS, *DOCUMENTS),
 ]
+# The registers looked through for one person recorded twice, by the name the calls give them.
+MATCHED = {BIRTHS.of: BIRTHS}
 DESCRIPTION = (
     "Registre de la population et état civil des communes de Kinshasa. "
     "Erreurs : RFC 9457, champ `code` stable."
@@ -108,11 +113,15 @@ def create_app(node: Node, *, secure: bool = False, relay: bool = False) -> Fast
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         thread = Relay(node.door, pause=settings.relay_seconds, most_bytes=settings.relay_bytes)
+        sweeper = Sweeper(node.door, MATCHED.values(), pause=settings.match_seconds)
         if relay and not standing.is_province:
             thread.start()
+        if relay:
+            sweeper.start()
         yield
-        if thread.is_alive():
-            thread.stop()
+        for each in (thread, sweeper):
+            if each.is_alive():
+                each.stop()
         state.turnstile.close()
         state.reading.close()
 
@@ -126,6 +135,7 @@ def create_app(node: Node, *, secure: bool = False, relay: bool = False) -> Fast
     state = application.state
     state.database, state.clock, state.settings = node.database, node.clock, settings
     state.kind, state.commune, state.standing = standing.kind, standing.commune, standing
+    state.matched = MATCHED
     state.door, state.territory, state.secure = node.door, node.territory, secure
     state.turnstile = Turnstile(working=settings.accepting, waiting=settings.waiting)
     state.reading = Turnstile(working=settings.accepting, waiting=settings.waiting)
@@ -175,6 +185,7 @@ def _include(application: FastAPI) -> None:
     application.include_router(app.ledger.exchange.router)
     application.include_router(app.ledger.endpoints.router)
     application.include_router(app.population.endpoints.router)
+    application.include_router(app.population.duplicates.endpoints.router)
     application.include_router(app.civil.endpoints.router)
     application.include_router(app.civil.readers.endpoints.router)
     application.include_router(app.civil.publication.router)

@@ -69,6 +69,9 @@ class Settings(BaseSettings):
         30.0, gt=0, description="Pause between two relays to the province, in seconds."
     )
     relay_bytes: int = Field(4 << 20, gt=0, description="Most batch bytes in one bundle to the province.")
+    match_seconds: float = Field(
+        20.0, gt=0, description="Pause between two searches for persons recorded twice, in seconds."
+    )
     login_tries: int = Field(
         10, gt=0, description="Wrong passwords per person and quarter of an hour before 429."
     )

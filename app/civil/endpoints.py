@@ -34,6 +34,7 @@ from app.civil.drafting.drafts import latest, standing
 from app.civil.drafting.signing import sign
 from app.civil.registration import Entry
 from app.civil.reprise import TakenOver, read_paper_acts, take_over
+from app.civil.same_child import declared_twice
 from app.civil.schemas import (
     BirthIn,
     BirthItem,
@@ -69,7 +70,8 @@ def declare_birth(
 ) -> Response:
     """Reçoit la déclaration et répond si elle est dans les délais ; l'enregistrement vient ensuite.
 
-    Un père inconnu ou une personne absente du registre ne bloque jamais. 422 `invalid_input` pour ce qui est
+    Un père inconnu ou une personne absente du registre ne bloque jamais ; `possible_duplicate` dans `warnings` signale
+    un enfant peut-être déjà déclaré, sans rien retarder (GET /v1/duplicates). 422 `invalid_input` pour ce qui est
     impossible (30 février, avenir, avant 1850, déclarée avant la naissance), 403 `other_commune`.
     """
     values = body.model_dump(exclude_none=True)
@@ -84,7 +86,8 @@ def declare_birth(
         if again := once.before(connection):
             return again
         received = declare(connection, door, officer, values=values, today=today)
-        shown = {"id": received.id, **answered(received.answer), "warnings": received.warnings}
+        warnings = [*received.warnings, *declared_twice(connection, door, officer, birth=received.id)]
+        shown = {"id": received.id, **answered(received.answer), "warnings": warnings}
         return once.keep(connection, door, Declared.model_validate(shown))
 
 

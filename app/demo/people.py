@@ -73,7 +73,9 @@ def _noms(sex: str) -> tuple[str, ...]:
         pool += [name.upper()] * weight
     # The fixed names are left to twins: who bears one by chance would look like half of a pair.
     of_twins = {
-        row[rank].upper() for row in table("twin_names.csv") for rank in ("first_born", "second_born")
+        row[rank].upper()
+        for row in table("twin_names.csv", "app.population")
+        for rank in ("first_born", "second_born")
     }
     return tuple(name for name in pool if name not in of_twins)
 
@@ -107,7 +109,7 @@ def _frequent(kind: str, sex: str) -> Iterator[tuple[str, int]]:
 @cache
 def _twins(pair: str) -> tuple[tuple[str, str], ...]:
     pool: list[tuple[str, str]] = []
-    for row in table("twin_names.csv"):
+    for row in table("twin_names.csv", "app.population"):
         only = {"girls": "FF", "boys": "MM"}.get(row["note"], pair)
         if only == pair:
             names = (row["first_born"].upper(), row["second_born"].upper())

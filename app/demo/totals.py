@@ -14,9 +14,9 @@ SMALLEST_SCALE = 0.001
 
 
 @cache
-def table(name: str) -> tuple[dict[str, str], ...]:
-    """Rows of the CSV file `name` of `app/demo/data`, as written there (origins: its README)."""
-    text = resources.files("app.demo").joinpath("data", name).read_text(encoding="utf-8")
+def table(name: str, of: str = "app.demo") -> tuple[dict[str, str], ...]:
+    """Rows of the CSV file `name` in the `data` of a package, as written there (origins: README of app/demo/data)."""
+    text = resources.files(of).joinpath("data", name).read_text(encoding="utf-8")
     return tuple(csv.DictReader(text.splitlines()))
 
 

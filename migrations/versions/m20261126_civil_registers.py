@@ -59,7 +59,7 @@ TABLES = {
         "free fee fee_rule recorded_by recorded_name"
     ),
     "pairing": (
-        "of first* second* commune other_commune verdict decided_on decided_at decided_by "
+        "of first* second* commune other_commune reference other_reference verdict decided_on decided_at decided_by "
         "decided_name score reasons note"
     ),
 }

@@ -7,14 +7,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 import migrations
 from app.clock import Clock
 from app.database import Database
-from app.demo import census
+from app.demo import births, census
 from app.demo.nodes import Server
 from app.ledger.setup import make_node_rows
 from app.main import Node, create_app
@@ -76,6 +78,20 @@ def sealed_census(node: TestNode, *, households: int, scale: float = 1.0) -> lis
             portion = lines[piece * len(lines) // pieces : (piece + 1) * len(lines) // pieces]
             batches.append(_seal(tablet, portion))
     return batches
+
+
+def take_over_acts(node: TestNode, scale: float) -> int:
+    """Kimbanseke's acts of 2011–2017 through the call that takes over paper registers; gives how many."""
+    registrar = node.officer("registrar", births.COMMUNE) | {"Content-Type": "application/x-ndjson"}
+    lines, taken = births.lines(SEED, scale), 0
+    while portion := list(islice(lines, 1000)):
+        body = b"".join(orjson.dumps(line) + b"\n" for line in portion)
+        key = {"Idempotency-Key": f"bench-{portion[0]['year']}-{portion[0]['number']}"}
+        answer = node.client.post("/v1/imports/acts", content=body, headers=registrar | key)
+        if answer.status_code >= 300:
+            raise RuntimeError(answer.text[:500])
+        taken += len(portion)
+    return taken
 
 
 def _seal(tablet: Tablet, portion: list[dict[str, Any]]) -> Sealed:

@@ -90,7 +90,7 @@ def test_parents_the_server_does_not_know_are_pointed_out(kintambo: TestNode, cl
 
 def test_a_twin_without_a_rank_is_pointed_out(kintambo: TestNode, clerk: Headers) -> None:
     assert [w["code"] for w in ask(kintambo, clerk, multiple="twin")["warnings"]] == ["order_missing"]
-    assert ask(kintambo, clerk, multiple="twin", order=2)["warnings"] == []
+    assert ask(kintambo, clerk, multiple="twin", order=2, nom="Kanku")["warnings"] == []
 
 
 IMPOSSIBLE: list[tuple[dict[str, Any], str, str]] = [

@@ -104,7 +104,10 @@ def test_boys_and_girls_are_born_as_everywhere(book: Book) -> None:
 
 
 def test_twins_have_one_act_each_next_to_each_other_and_their_fixed_names(book: Book) -> None:
-    pairs = {(row["first_born"].upper(), row["second_born"].upper()) for row in table("twin_names.csv")}
+    pairs = {
+        (row["first_born"].upper(), row["second_born"].upper())
+        for row in table("twin_names.csv", "app.population")
+    }
     acts = book[1]
     first = [at for at, act in enumerate(acts) if act.get("order") == 1]
     assert first

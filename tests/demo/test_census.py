@@ -131,7 +131,10 @@ def test_parents_live_in_the_household_and_are_old_enough(census: Census) -> Non
 
 def test_children_of_one_mother_are_twins_or_ten_months_apart(census: Census) -> None:
     twins = 0
-    pairs = {(row["first_born"].upper(), row["second_born"].upper()) for row in table("twin_names.csv")}
+    pairs = {
+        (row["first_born"].upper(), row["second_born"].upper())
+        for row in table("twin_names.csv", "app.population")
+    }
     for one, other in siblings(census.enumerated):
         apart = abs(date.fromisoformat(one["birth_date"]) - date.fromisoformat(other["birth_date"])).days
         assert apart == 0 or apart >= 300
@@ -171,7 +174,11 @@ def test_names_come_from_the_tables(census: Census) -> None:
     known = {row["token"] for row in table("names_native_wikidata_cc0.csv")}
     known |= {row["name"].upper() for row in table("names_synthetic_seed.csv")}
     known |= {row["name"].upper() for row in table("names_foreign_seed.csv")}
-    known |= {row[each].upper() for row in table("twin_names.csv") for each in ("first_born", "second_born")}
+    known |= {
+        row[each].upper()
+        for row in table("twin_names.csv", "app.population")
+        for each in ("first_born", "second_born")
+    }
     first = {row["prenom"] for row in table("names_prenoms_wikidata_cc0.csv")}
     first |= {
         row["name"] for name in ("names_synthetic_seed.csv", "names_foreign_seed.csv") for row in table(name)

@@ -28,6 +28,8 @@ KINDS = ("household", "person", "visit", "act", "device")
 KEPT = {
     *("batch", "admitted", "area", "device_contact", "device_session", "invitation", "used_nonce"),
     *("brought_answer", "upstream_position"),
+    # A rebuild gives every row a new place in the feed, so the index of duplicates is swept anew behind it.
+    *("match_key", "match_candidate", "match_mark"),
     *("officer", "officer_session", "read_journal", "idempotency"),
     *("officer_factor", "officer_recovery", "officer_event"),
     *("commune", "quartier", "quartier_alias", "office", "territory_version"),

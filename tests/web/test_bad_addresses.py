@@ -103,7 +103,8 @@ def test_a_cursor_somebody_made_up_is_refused_or_ends_the_list(desk: Desk) -> No
 
 NOBODY = {
     "not_found", "invalid_input", "birth_unknown", "commune_unknown", "officer_unknown", "task_unknown",
-    "conflict_not_found", "quarantined_not_found", "session_required", "device_not_found", "role_forbidden",
+    "conflict_not_found", "pair_unknown", "quarantined_not_found", "session_required", "device_not_found",
+    "role_forbidden",
 }  # fmt: skip
 
 
