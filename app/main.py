@@ -15,8 +15,8 @@ import app.access.endpoints
 import app.civil.books.endpoints
 import app.civil.drafting.endpoints
 import app.civil.endpoints
-import app.civil.readers.endpoints
 import app.civil.publication
+import app.civil.readers.endpoints
 import app.ledger.endpoints
 import app.ledger.exchange
 import app.population.endpoints
