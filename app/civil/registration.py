@@ -22,7 +22,7 @@ from app.civil.declaration import answered, delay, refuse
 from app.civil.finding import birth_row, births_of
 from app.civil.plausibility import NAMES
 from app.civil.standing import require_unregistered
-from app.civil.wording import Head, act_text
+from app.civil.wording import CAPACITIES, Head, act_text
 from app.clock import KINSHASA, stamp
 from app.errors import problem
 from app.law.dates import possible_days
@@ -174,7 +174,7 @@ def register(
     fields, answer = act_of(
         found.values, place, birth=found.birth, drawing=drawing, judgment=entry.judgment, person=child.person
     )
-    head = head_of(connection, door, entry, drawn=now, number=number, officer=officer.name, spoken=spoken)
+    head = head_of(connection, door, entry, drawn=now, number=number, officer=officer, spoken=spoken)
     fields["facts"]["text"] = act_text(found.values, head)
     made = Act(act, found.birth, place, answer, child, warnings)
     new = {"kind": "act", "id": act, "new": True, "set": fields}
@@ -193,10 +193,13 @@ def head_of(
     *,
     drawn: datetime,
     number: int | None = None,
-    officer: str | None = None,
+    officer: Officer,
     spoken: Spoken = Spoken(),
 ) -> Head:
-    """What the text of an act says of where, when (`drawn`, any zone) and by whom it is drawn up in this book."""
+    """What the text of an act says of where, when (`drawn`, any zone) and by whom it is drawn up in this book.
+
+    The officer is named only where his role signs acts: a clerk's draft leaves room for the name.
+    """
     local = drawn.astimezone(KINSHASA)
     commune = office_commune(connection, door, entry.office) or ""
     return Head(
@@ -207,7 +210,8 @@ def head_of(
         volume=entry.volume,
         number=number,
         folio=entry.folio,
-        officer=officer,
+        officer=officer.name if officer.role in CAPACITIES else None,
+        capacity=CAPACITIES.get(officer.role, CAPACITIES["registrar"]),
         judgment=entry.judgment,
         language=spoken.language,
         interpreter=spoken.interpreter,

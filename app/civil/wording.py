@@ -31,6 +31,11 @@ _PAPERS = {
     "judgment": "jugement",
     "other": "autre pièce",
 }
+# Who signs acts, by role: the bourgmestre is the registrar, a delegate signs in his place.
+CAPACITIES = {
+    "registrar": "officier de l'état civil",
+    "delegate": "délégué de l'officier de l'état civil",
+}
 _MULTIPLE = {"twin": "gémellaire", "triplet": "triple", "more": "multiple"}
 BLANK = "………"
 # A name from a tablet may hold what ends a line; a paragraph of an act has only one.
@@ -52,7 +57,7 @@ class Head:
     number: int | None = None
     folio: str | None = None
     officer: str | None = None
-    capacity: str = "officier de l'état civil"
+    capacity: str = CAPACITIES["registrar"]
     judgment: Mapping[str, str] | None = None
     language: str | None = None
     interpreter: str | None = None

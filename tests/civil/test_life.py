@@ -10,7 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
+from app.access.officers import Officer
+from app.civil.registration import Entry, head_of
 from app.ledger.changing import change
+from tests.access.call import NOBODY
 from tests.civil.conftest import Headers, row, rows
 from tests.nodes import TestNode
 
@@ -48,7 +51,7 @@ def correct(node: TestNode, birth: str, **values: Any) -> None:
         table = node.door.registry.shapes["birth"].table
         stored = connection.execute(table.select().where(table.c.id == birth)).mappings().one()
         operation = change(connection, "birth", dict(stored), values=values)
-        node.door.write(connection, [operation], by="5b0f3a3c-6f0e-4f7e-8f63-2a9d5a2b7c11")
+        node.door.write(connection, [operation], by=NOBODY)
 
 
 MODES: list[dict[str, Any]] = [
@@ -115,6 +118,21 @@ def test_the_act_keeps_its_text_with_number_officer_and_reading(
     assert shown[-1].startswith("Après lecture et traduction en langue lingala par l'interprète Paul Mukendi")
     # What was read is what is signed, but for the title, the officer and the language of the reading.
     assert shown[2:-1] == draft["text"].split("\n")[2:-1]
+
+
+def test_a_registrars_own_draft_names_him_and_a_delegate_signs_as_one(
+    kintambo: TestNode, declare: Declare, registrar: Headers
+) -> None:
+    drawn = draw(kintambo, registrar, declare()).json()
+    assert (
+        f", nous, {drawn['drawn_name']}, officier de l'état civil de la commune de Kintambo" in drawn["text"]
+    )
+    delegate = Officer(NOBODY, "delegue", "Awa Ngoy", "delegate", "CD-KN-017")
+    entry = Entry("CD-KN-017-01", "1", None, None)
+    now = kintambo.node.clock.now()
+    with kintambo.database.read() as connection:
+        head = head_of(connection, kintambo.door, entry, drawn=now, officer=delegate)
+    assert (head.officer, head.capacity) == ("Awa Ngoy", "délégué de l'officier de l'état civil")
 
 
 def test_an_act_without_a_draft_has_its_text_too(

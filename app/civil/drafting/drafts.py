@@ -72,8 +72,7 @@ def draw_up(
     lock_door(connection)
     found = ready(connection, door, officer, birth=birth, entry=entry, today=today)
     now = door.clock.clock.now()
-    signer = officer.name if officer.role == "registrar" else None
-    text = act_text(found.values, head_of(connection, door, entry, drawn=now, officer=signer))
+    text = act_text(found.values, head_of(connection, door, entry, drawn=now, officer=officer))
     facts: dict[str, Any] = {"values": fingerprint(found.values)}
     if entry.judgment is not None:
         facts["judgment"] = dict(entry.judgment)
