@@ -10,10 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.ledger.changing import change
 from app.ledger.entities import shown_row
-from app.ledger.history import current_dots, forked_dots, registers_of
 from app.population.tables import person
-from sync.catalogue import register_of
 
 GONE = frozenset({"moved", "dead"})
 # The tie to the head where the mother's own tie leaves no doubt; elsewhere a visit or the clerk says it.
@@ -99,19 +98,9 @@ def resident(connection: sa.Connection, identity: str | None) -> Mapping[str, An
 def _known(
     connection: sa.Connection, row: Mapping[str, Any], facts: dict[str, Any], *, birth: str, act: str
 ) -> Placed:
-    registers = registers_of(connection, "person", row)
-    forked = forked_dots(connection)
-    names = {register_of("person", name).name for name in facts}
-    seen = {
-        name: dots
-        for name in names
-        if (dots := current_dots(registers, "person", register=name, forked=forked))
-    }
-    change: Operation = {"kind": "person", "id": row["id"], "set": facts, "ev": "act"}
-    if seen:
-        change["par"] = seen
+    said = change(connection, "person", row, values=facts, evidence="act")
     link = _link(birth=birth, act=act, person=row["id"], household=row["household"])
-    return Placed(row["id"], row["household"], None, [change, link])
+    return Placed(row["id"], row["household"], None, [said, link])
 
 
 def _newborn(mother: Mapping[str, Any], facts: dict[str, Any], *, child: str, birth: str, act: str) -> Placed:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 
-import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 
-from app.access.idempotency import IdempotencyKey, StoredAnswer, body_hash, remember, replayed
-from app.access.journal import record_read
-from app.access.jurisdiction import communes_of, require
+from app.access.idempotency import IdempotencyKey
+from app.access.jurisdiction import require
 from app.access.officers import Officer
-from app.access.paging import BAD_CURSOR, Cursor, Limit, Page, decode_cursor, encode_cursor
-from app.access.permissions import Permission, allow, database, settings
+from app.access.paging import Cursor, Limit, Page, encode_cursor
+from app.access.permissions import Permission, allow
 from app.civil import consultation
-from app.civil.consultation import Position
 from app.civil.declaration import BIRTH_UNKNOWN, answered, declare, refuse
+from app.civil.desk import (
+    IDEMPOTENCY_KEY_REQUIRED,
+    CommuneFilter,
+    Config,
+    Once,
+    Raw,
+    Store,
+    TheDoor,
+    communes_asked,
+    journal,
+    position,
+)
 from app.civil.registration import Act, Entry, register
 from app.civil.reprise import TakenOver, read_paper_acts, take_over
 from app.civil.schemas import (
@@ -40,73 +47,10 @@ from app.civil.schemas import (
 )
 from app.civil.tasks import TASK_UNKNOWN, close_task
 from app.civil.today import confirm_day, day_of_registration
-from app.database import Database
-from app.errors import problem
-from app.ledger.door import Door
-from app.settings import Settings
-from app.territory.places import COMMUNE_UNKNOWN
 from sync.catalogue import is_uuid4
 
-IDEMPOTENCY_KEY_REQUIRED = problem(
-    "idempotency_key_required",
-    400,
-    "Clé de répétition manquante",
-    "Envoyez l'en-tête Idempotency-Key : la même clé redonne la même réponse.",
-)
-
 router = APIRouter(prefix="/v1", tags=["État civil"])
-Store = Annotated[Database, Depends(database)]
-Config = Annotated[Settings, Depends(settings)]
 BirthId = Annotated[str, Path(max_length=100, description="Identifiant de la déclaration.")]
-CommuneFilter = Annotated[
-    str | None, Query(max_length=40, description="Code de la commune.", examples=["CD-KN-017"])
-]
-
-
-def the_door(request: Request) -> Door:
-    """The node's door (a FastAPI dependency)."""
-    found: Door = request.app.state.door
-    return found
-
-
-async def raw_body(request: Request) -> bytes:
-    """The request's body as sent (a FastAPI dependency); its size was bounded before."""
-    return await request.body()
-
-
-TheDoor = Annotated[Door, Depends(the_door)]
-Raw = Annotated[bytes, Depends(raw_body)]
-
-
-class Once:
-    """One write of one officer under his Idempotency-Key: asks for the answer of the first time, and keeps it."""
-
-    def __init__(self, officer: Officer, key: str | None, *, route: str, body: bytes) -> None:
-        self.officer, self.key, self.route, self.hash = officer, key, route, body_hash(body)
-
-    def before(self, connection: sa.Connection) -> Response | None:
-        """The first answer again, None the first time or without a key."""
-        if self.key is None:
-            return None
-        stored = replayed(
-            connection, officer=self.officer, key=self.key, route=self.route, body_hash=self.hash
-        )
-        return _json(stored.status, stored.body, headers=stored.headers) if stored is not None else None
-
-    def keep(self, connection: sa.Connection, door: Door, answer: BaseModel) -> Response:
-        """Answer 201, remembered in the transaction of the write itself."""
-        body = answer.model_dump_json()
-        if self.key is not None:
-            remember(
-                connection,
-                StoredAnswer(201, body),
-                officer=self.officer,
-                key=self.key,
-                route=self.route,
-                body_hash=self.hash,
-                at=door.clock.clock.now(),
-            )
-        return _json(201, body)
 
 
 @router.post("/births", status_code=201, response_model=Declared, summary="Déclarer une naissance")
@@ -160,7 +104,7 @@ def list_births(
     limit: Limit = 100,
 ) -> Response:
     """Les naissances des communes de l'officier, les dernières écrites d'abord. La lecture est inscrite au journal."""
-    communes = _communes(officer, door, commune)
+    communes = communes_asked(officer, door, commune=commune)
     with store.write() as connection:
         page = consultation.births(
             connection,
@@ -168,10 +112,10 @@ def list_births(
             communes=communes,
             year=year,
             delay_is=delay,
-            after=_position(cursor),
+            after=position(cursor),
             limit=limit,
         )
-        _journal(
+        journal(
             connection,
             door,
             officer,
@@ -196,7 +140,7 @@ def read_birth(
     with store.write() as connection:
         found = consultation.birth_file(connection, door, birth=birth_id)
         require(officer, found.commune, node_kind=door.standing.kind)
-        _journal(
+        journal(
             connection,
             door,
             officer,
@@ -294,10 +238,10 @@ def list_tasks(
     limit: Limit = 100,
 ) -> Response:
     """Ce qui attend quelqu'un, le plus récent d'abord : par exemple l'enfant dont la mère n'est pas au registre."""
-    communes = _communes(officer, door, commune)
+    communes = communes_asked(officer, door, commune=commune)
     with store.read() as connection:
         items, following = consultation.tasks(
-            connection, door, communes=communes, stage=stage, after=_position(cursor), limit=limit
+            connection, door, communes=communes, stage=stage, after=position(cursor), limit=limit
         )
     return JSONResponse({"items": items, "next": following and encode_cursor(*following)})
 
@@ -320,7 +264,7 @@ def finish_task(
         raise TASK_UNKNOWN()
     with store.write() as connection:
         found = close_task(connection, door, officer, task=task_id, person=body.person, note=body.note)
-        _journal(
+        journal(
             connection,
             door,
             officer,
@@ -357,43 +301,9 @@ def confirm_clock(
     return ClockConfirmed(date=body.date, confirmed_at=at, holds_until=until)
 
 
-def _communes(officer: Officer, door: Door, commune: str | None) -> frozenset[str] | None:
-    """The communes a list is limited to; raises `commune_unknown` (404) or `other_commune` (403)."""
-    if commune is None:
-        return communes_of(officer, door.standing.kind)
-    if commune not in door.territory.communes:
-        raise COMMUNE_UNKNOWN(f"Aucune commune ne porte le code « {commune} ».")
-    require(officer, commune, node_kind=door.standing.kind)
-    return frozenset({commune})
-
-
-def _position(cursor: str | None) -> Position | None:
-    if cursor is None:
-        return None
-    area, seq, identity = decode_cursor(cursor, int, int, str)
-    if not is_uuid4(identity) or abs(area) >= 1 << 31:
-        raise BAD_CURSOR()
-    return (area, seq, identity)
-
-
 def _require_id(birth: str) -> None:
     if not is_uuid4(birth):
         raise BIRTH_UNKNOWN()
-
-
-def _journal(
-    connection: sa.Connection,
-    door: Door,
-    officer: Officer,
-    *,
-    births: list[str],
-    persons: list[str],
-    commune: str | None,
-    route: str,
-) -> None:
-    at = door.clock.clock.now()
-    for kind, subjects in (("birth", births), ("person", persons)):
-        record_read(connection, officer, kind=kind, subjects=subjects, commune=commune, route=route, at=at)
 
 
 def _registered(act: Act) -> Registered:
@@ -425,7 +335,3 @@ def _imported(taken: TakenOver) -> Imported:
     return Imported.model_validate(
         {"acts": taken.acts, "delays": taken.delays, "first": place(*taken.first), "last": place(*taken.last)}
     )
-
-
-def _json(status: int, body: str, *, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(body, status, headers=dict(headers or {}), media_type="application/json")

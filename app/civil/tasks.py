@@ -15,11 +15,10 @@ from app.civil.child import recognise_child, resident
 from app.civil.declaration import refuse
 from app.errors import problem
 from app.ledger.bulk import lock_door
+from app.ledger.changing import change
 from app.ledger.door import Door
 from app.ledger.entities import merged_ids
-from app.ledger.history import current_dots, forked_dots, registers_of
 from app.population.tables import person as person_table
-from sync.catalogue import register_of
 
 TASK_UNKNOWN = problem("task_unknown", 404, "Tâche inconnue", "Vérifiez l'identifiant de la tâche.")
 PERSON_HAS_ACT = problem(
@@ -63,10 +62,7 @@ def _closing(
     values = door.registry.shapes["task"].clean_values(row) | {"stage": "done"}
     if note is not None:
         values["note"] = note
-    register = register_of("task", "stage").name
-    registers = registers_of(connection, "task", row)
-    seen = current_dots(registers, "task", register=register, forked=forked_dots(connection))
-    return {"kind": "task", "id": row["id"], "set": values, "par": {register: seen}}
+    return change(connection, "task", row, values=values)
 
 
 def _placing(

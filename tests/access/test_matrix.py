@@ -26,7 +26,8 @@ from app.access.permissions import BEARER, OfficerGuard, Permission, classificat
 from app.civil.registration import Entry, register
 from app.ledger import tables
 from sync.seal import Key, make_node_cert, sign_compact
-from tests.access.matrix import CALLS, DEVICE, LOGIN, OTHER, OWN, PROOF, PUBLIC, QUARTIER, ROLES, Call
+from tests.access.call import DEVICE, LOGIN, OTHER, OWN, PROOF, PUBLIC, QUARTIER, ROLES, Call
+from tests.access.matrix import CALLS
 from tests.conftest import Engines, TestClock
 from tests.lasting import ENGINES, lasting_database
 from tests.nodes import PASSWORD, Tablet, TestNode, household_of, make_node

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.access.permissions import classification
-from app.civil.endpoints import the_door
+from app.civil.desk import the_door
 from tests.conftest import Engines
 from tests.lasting import ENGINES
 from tests.web.bad import BIG, BROKEN, SQL, STRANGE, UUID4, refused, text_of, told_or_done
