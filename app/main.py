@@ -13,6 +13,7 @@ from starlette_compress import CompressMiddleware
 
 import app.access.endpoints
 import app.civil.endpoints
+import app.civil.takeover.endpoints
 import app.ledger.endpoints
 import app.ledger.exchange
 import app.population.endpoints
@@ -158,6 +159,7 @@ def _include(application: FastAPI) -> None:
     application.include_router(app.ledger.endpoints.router)
     application.include_router(app.population.endpoints.router)
     application.include_router(app.civil.endpoints.router)
+    application.include_router(app.civil.takeover.endpoints.router)
     application.include_router(app.statistics.endpoints.router)
 
     @application.get(

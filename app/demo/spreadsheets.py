@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-import xlsxwriter
+import xlsxwriter  # type: ignore[import-untyped]
 
 _SEX = {"M": "garçon", "F": "fille"}
 _MODE = {"direct": "directe", "procuration": "procuration", "judgment": "jugement supplétif"}

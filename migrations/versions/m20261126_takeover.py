@@ -82,7 +82,7 @@ def upgrade() -> None:
             "state",
             sa.Text(),
             nullable=False,
-            comment="equal, differs, first_only, second_only, ruled, entered",
+            comment="equal, differs, first_only, second_only, wrong, taken, ruled, entered",
         ),
         sa.Column("first", sa.Text(), comment="JSON: the fields as the first officer keyed them"),
         sa.Column("second", sa.Text(), comment="JSON"),

@@ -72,10 +72,11 @@ class Pages:
         for row, cells in self.sheet.rows():
             keyed = Keyed(row, {}, dict(self._constants), [])
             for field, text in self._constants.items():
-                self._put(keyed, field, text, heading=CONSTANT, words={})
+                self._put(keyed, field, text, text=text, heading=CONSTANT, words={})
             for at, heading, column in self._bound:
-                if column.field is not None and at < len(cells) and text_of(cells[at]):
-                    self._put(keyed, column.field, cells[at], heading=heading, words=column.words)
+                text = text_of(cells[at]) if at < len(cells) else ""
+                if text and column.field is not None:
+                    self._put(keyed, column.field, cells[at], text=text, heading=heading, words=column.words)
             yield keyed
 
     def fault(self, keyed: Keyed, field: str, expected: str) -> Fault:
@@ -84,11 +85,12 @@ class Pages:
         return Fault(keyed.row, heading, field, keyed.cells.get(field, ""), expected)
 
     @staticmethod
-    def _put(keyed: Keyed, field: str, cell: Any, *, heading: str, words: Mapping[str, str]) -> None:
-        text = text_of(cell)
+    def _put(
+        keyed: Keyed, field: str, cell: Any, *, text: str, heading: str, words: Mapping[str, str]
+    ) -> None:
         keyed.cells[field] = text
         try:
-            value = value_of(field, cell, words)
+            value = value_of(field, cell, text=text, words=words)
         except NotRead as error:
             keyed.faults.append(Fault(keyed.row, heading, field, text, str(error)))
             return

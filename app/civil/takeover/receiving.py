@@ -171,17 +171,14 @@ def compare(
     connection: sa.Connection, door: Door, lines: list[tuple[Keyed, Line]], *, pages: Pages
 ) -> Compared:
     """Look each line's number up; one that stands with other content is wrong, named with both values."""
-    keys = [line.key for _, line in lines]
-    query = sa.select(civil.act).where(civil.act.c.number_key.in_(keys))
-    shape = door.registry.shapes["act"]
-    held = {row["number_key"]: shape.clean_values(dict(row)) for row in connection.execute(query).mappings()}
+    held = held_under(connection, door, [line.key for _, line in lines])
     found = Compared([], [], set(), [])
     for keyed, line in lines:
-        act = held.get(line.key)
+        act = held.get(line.key or "")
         if act is None:
             found.new.append(line)
             continue
-        apart = differences(content_of(line), content_of_act(act))
+        apart = differences(content_of(line), act)
         if not apart:
             found.known.append(line)
             continue
@@ -194,6 +191,16 @@ def compare(
     return found
 
 
+def held_under(
+    connection: sa.Connection, door: Door, keys: Collection[str | None]
+) -> dict[str, dict[str, Any]]:
+    """Number in the books → what the act standing under it says (as `content_of`), for those of these taken."""
+    query = sa.select(civil.act).where(civil.act.c.number_key.in_(keys))
+    shape = door.registry.shapes["act"]
+    found = connection.execute(query).mappings()
+    return {row["number_key"]: _content_of_act(shape.clean_values(dict(row))) for row in found}
+
+
 def content_of(line: Line) -> dict[str, Any]:
     """What a line says, field by field: the declaration, the folio and day of the act, the judgment."""
     said = {name: value for name, value in line.values.items() if name != "person"}
@@ -202,8 +209,7 @@ def content_of(line: Line) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def content_of_act(act: Mapping[str, Any]) -> dict[str, Any]:
-    """The same of a registered act (its clean values)."""
+def _content_of_act(act: Mapping[str, Any]) -> dict[str, Any]:
     said = {name: act[name] for name in _COMPARED if name in act}
     judgment = {name: act.get(f"judgment_{name}") for name in ("court", "number", "date")}
     said |= {f"judgment.{name}": value for name, value in judgment.items() if value is not None}

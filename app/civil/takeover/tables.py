@@ -67,11 +67,17 @@ keyed_line = sa.Table(
     sa.Column("n", sa.BigInteger, primary_key=True),
     sa.Column("number_key", sa.Text, nullable=False),
     sa.Column(
-        "state", sa.Text, nullable=False, comment="equal, differs, first_only, second_only, ruled, entered"
+        "state",
+        sa.Text,
+        nullable=False,
+        comment="equal, differs, first_only, second_only, wrong, taken, ruled, entered",
     ),
     sa.Column("first", sa.Text, comment="JSON: the fields as the first officer keyed them"),
     sa.Column("second", sa.Text, comment="JSON"),
     sa.Column("agreed", sa.Text, comment="JSON: the fields that enter the register"),
+    sa.Column(
+        "differing", sa.BigInteger, nullable=False, comment="fields the two officers keyed differently"
+    ),
     sa.Column("first_wrong", sa.BigInteger, nullable=False, comment="fields the arbitration found wrong"),
     sa.Column("second_wrong", sa.BigInteger, nullable=False),
     sa.Column("ruled_by", Id),

@@ -8,10 +8,11 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import date, datetime, time
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from app.civil.takeover.reading import Cell, text_of
+from app.civil.takeover.reading import Cell
 from app.territory.countries import COUNTRIES
 
 FULL_DATES = frozenset({"declared_on", "registered_on", "judgment.date"})
@@ -28,6 +29,7 @@ class NotRead(ValueError):
     """A cell that says nothing this field can hold; the text (French) is what is expected."""
 
 
+@lru_cache(maxsize=65536)
 def plain(text: str) -> str:
     """Letters and digits only, without accents or case: how headings and words are compared."""
     bare = unicodedata.normalize("NFKD", text.replace("°", "o")).casefold()
@@ -46,13 +48,13 @@ def _words() -> dict[str, dict[str, str]]:
 WORDS = _words()
 
 
-def value_of(field: str, cell: Cell, words: Mapping[str, str]) -> Any:
-    """The value of a field that a filled cell holds; `words` (plain text → value) go before the built-in ones.
+def value_of(field: str, cell: Cell, *, text: str, words: Mapping[str, str]) -> Any:
+    """The value of a field that a filled cell holds, `text` being how it reads; `words` (plain text → value) go before
+    the built-in ones.
 
     Raises NotRead. `witnesses` gives a list.
     """
-    text = text_of(cell)
-    if (said := words.get(plain(text))) is not None:
+    if words and (said := words.get(plain(text))) is not None:
         text, cell = said, said
     if field in DATES:
         return _date(cell, text, whole=field in FULL_DATES)
