@@ -88,6 +88,9 @@ def upgrade() -> None:
         sa.Column("second", sa.Text(), comment="JSON"),
         sa.Column("agreed", sa.Text(), comment="JSON: the fields that enter the register"),
         sa.Column(
+            "differing", sa.BigInteger(), nullable=False, comment="fields the two officers keyed differently"
+        ),
+        sa.Column(
             "first_wrong", sa.BigInteger(), nullable=False, comment="fields the arbitration found wrong"
         ),
         sa.Column("second_wrong", sa.BigInteger(), nullable=False),
