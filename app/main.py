@@ -17,6 +17,7 @@ import app.civil.takeover.endpoints
 import app.ledger.endpoints
 import app.ledger.exchange
 import app.population.endpoints
+import app.reports.endpoints
 import app.statistics.endpoints
 import app.territory.endpoints
 from app.access.permissions import Permission, allow, public
@@ -161,6 +162,7 @@ def _include(application: FastAPI) -> None:
     application.include_router(app.civil.endpoints.router)
     application.include_router(app.civil.takeover.endpoints.router)
     application.include_router(app.statistics.endpoints.router)
+    application.include_router(app.reports.endpoints.router)
 
     @application.get(
         "/health", tags=["Suivi"], summary="Le serveur répond-il ?", dependencies=[Depends(public())]

@@ -35,6 +35,7 @@ NO_COMMUNE = problem(
 
 CHUNK = 1000
 MOST_FAULTS = 10_000
+_UNDER_WAY = ("entering", "keying")
 Told = Callable[[int, int | None], None]
 # What an act has of its own beside the declaration: never a difference between two keyings of one line.
 _OWN = frozenset({"officer_name", "delay_article", "keyed_by", "arbitrated_by"})
@@ -75,7 +76,8 @@ def receive(
 ) -> str:
     """Keep a file and read it through; gives its id, the same for the same file, mapping and sheet.
 
-    One that was entered already is read through anew, for the register may have changed. Raises what `open_pages` does.
+    One that has wrong lines or was entered is read through anew, for register and offices may have changed. Raises
+    what `open_pages` does.
     """
     if officer.commune is None:
         raise NO_COMMUNE()
@@ -83,11 +85,13 @@ def receive(
     digest = hashlib.sha256(content)
     digest.update(f"\0{plan.text()}\0{sheet or ''}\0{officer.commune}\0{officer.id}".encode())
     with database.write() as connection:
-        query = sa.select(tables.file.c.id, tables.file.c.state).where(
+        query = sa.select(tables.file.c.id, tables.file.c.state, tables.file.c.wrong).where(
             tables.file.c.digest == digest.hexdigest()
         )
         known = connection.execute(query).one_or_none()
-        if known is not None and known.state in ("entering", "keying"):
+        if known is not None and (
+            known.state in _UNDER_WAY or (known.state == "checked" and not known.wrong)
+        ):
             return str(known.id)
         values = {
             "content": zlib.compress(content, 1),
