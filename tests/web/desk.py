@@ -70,8 +70,11 @@ JSON_WRITES = [
     Write("POST", "/v1/tasks/{task_id}/done", "clerk", {"note": "Recensé chez sa grand-mère."}),
     *(Write(*each) for topic in topics("tests.web", "writes") for each in topic.WRITES),
 ]  # fmt: skip
-OTHER_WRITES = {("POST", "/sync/v1/batches"), ("POST", "/sync/v1/bundles"), ("POST", "/v1/imports/acts")}
-NO_BODY = {("DELETE", "/v1/sessions/current")}
+OTHER_WRITES = {
+    *(("POST", "/sync/v1/batches"), ("POST", "/sync/v1/bundles")),
+    *(("POST", "/v1/imports/acts"), ("POST", "/v1/imports")),
+}
+NO_BODY = {("DELETE", "/v1/sessions/current"), ("POST", "/v1/keyings/{keying_id}/run")}
 # Acts on whole records and on devices: see tests/population/test_joining.py, tests/ledger/test_revocation.py.
 ACTS = {
     *(

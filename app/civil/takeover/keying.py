@@ -95,7 +95,7 @@ def _side(connection: sa.Connection, door: Door, officer: Officer, *, file: str)
         raise NOT_TWO_KEYINGS(f"« {row['name']} » est déjà entré, ou fait partie d'une autre double saisie.")
     lines: dict[str, Keyed] = {}
     for keyed in open_pages(zlib.decompress(content), read_mapping(row["mapping"]), sheet=row["sheet"]):
-        if keyed.key is None or keyed.key in lines:
+        if keyed.key is None or not keyed.key.isprintable() or keyed.key in lines:
             raise NOT_TWO_KEYINGS(
                 f"« {row['name']} », ligne {keyed.row} : le numéro de l'acte manque ou est déjà plus haut."
             )

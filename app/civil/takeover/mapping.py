@@ -124,7 +124,7 @@ def _of_json(text: str) -> tuple[dict[str, Column], dict[str, str]]:
         if given or not isinstance(columns, dict) or not isinstance(constants, dict):
             raise TypeError
         return (
-            {name: _column(each) for name, each in columns.items()},
+            {_said(name): _column(each) for name, each in columns.items()},
             {name: _said(each) for name, each in constants.items()},
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

@@ -238,12 +238,17 @@ def shown(value: Any) -> str:
     return " ; ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
+def legible(text: str) -> str:
+    """What can be stored and shown of any text."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:500])
+
+
 def keep_faults(connection: sa.Connection, file: str, faults: Iterable[Fault]) -> None:
     """Write down what is wrong in a file."""
     rows = [
         {
-            "file": file, "row": each.row, "n": n, "heading": each.heading[:200], "field": each.field,
-            "found": each.found[:500], "expected": each.expected[:500],
+            "file": file, "row": each.row, "n": n, "heading": legible(each.heading), "field": each.field,
+            "found": legible(each.found), "expected": legible(each.expected),
         }
         for n, each in enumerate(faults)
     ]  # fmt: skip
