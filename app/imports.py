@@ -68,7 +68,7 @@ def acts(
             identity = receive(
                 node.database,
                 node.door,
-                by,
+                officer=by,
                 content=content,
                 name=file.name,
                 plan=plan,
@@ -78,7 +78,14 @@ def acts(
         found = _report(node, by, identity)
         if not dry_run and (skip_wrong or not found["wrong"] or found["state"] != "checked"):
             with Progress("Reprise", found["lines"], unit="actes") as progress:
-                enter(node.database, node.door, by, file=identity, skip_wrong=skip_wrong, told=progress.at_of)
+                enter(
+                    node.database,
+                    node.door,
+                    officer=by,
+                    file=identity,
+                    skip_wrong=skip_wrong,
+                    told=progress.at_of,
+                )
             found = _report(node, by, identity)
     if as_json:
         print_json(found)

@@ -22,7 +22,7 @@ from tests.journeys.client import login_officer
 from tests.journeys.nodes import KINTAMBO, Server, free_port, surroundings
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("agent", "clerk", "planner")
+PAGES = ("agent", "clerk", "planner", "reprise")
 PASSWORD = "trois manguiers au marché"
 OFFICERS = {
     "agent1": ("agent", "Jeanne Lukusa"),
@@ -162,7 +162,7 @@ def add_figures(server: Server) -> None:
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Told]]:
-    """What came of the three pages, done one after the other on one node."""
+    """What came of the four pages, done one after the other on one node."""
     folder = tmp_path_factory.mktemp("pages")
     server = Server("both", folder / "data", f"http://127.0.0.1:{free_port()}")
     reader = make_reader(folder / "reader", URL=server.url, DATA=str(server.directory))

@@ -126,7 +126,7 @@ def counts(acts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 def monthly_report(found: Mapping[str, Any], *, fictitious: bool) -> Report:
     """The same as a table: rows of modes with nothing at all are left out, but for the five the law knows."""
 
-    def line(first: str, second: str, row: Mapping[str, Any]) -> list[Any]:
+    def _line(first: str, second: str, row: Mapping[str, Any]) -> list[Any]:
         return [first, second, *(row[name] for name in (*WHO, "total"))]
 
     some = [row for row in found["rows"] if row["mode"] != "unknown" or row["total"]]
@@ -141,8 +141,8 @@ def monthly_report(found: Mapping[str, Any], *, fictitious: bool) -> Report:
         ],
         columns=["Mode de déclaration", "Parents", *(WORDS[name] for name in WHO), "Total"],
         rows=[
-            *(line(WORDS[row["mode"]], WORDS[row["origin"]], row) for row in some),
-            line("Total", "", found["totals"]),
+            *(_line(WORDS[row["mode"]], WORDS[row["origin"]], row) for row in some),
+            _line("Total", "", found["totals"]),
         ],
         notes=[found["definition"]],
         fictitious=fictitious,

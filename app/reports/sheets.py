@@ -24,6 +24,7 @@ MEDIA = {
     "pdf": "application/pdf",
 }
 STANDARD: Final = "a-2b"
+MOST_TAGGED = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +113,7 @@ def _pdf(report: Report, at: datetime) -> bytes:
         "about": [[label, _printed(value)] for label, value in report.about],
         "columns": list(report.columns),
         "numeric": _numeric(report),
+        "widths": _widths(report),
         "rows": [[_printed(cell) for cell in row] for row in report.rows],
         "notes": list(report.notes),
         "notice": FICTITIOUS if report.fictitious else "",
@@ -124,7 +126,9 @@ def _pdf(report: Report, at: datetime) -> bytes:
         ignore_system_fonts=True,
         sys_inputs={"data": json.dumps(told, ensure_ascii=False)},
         pdf_standards=[STANDARD],
-        timestamp=at,
+        # Tags of every cell would make the index of a year ten times as heavy.
+        pdf_tags=len(report.rows) <= MOST_TAGGED,
+        timestamp=at.replace(microsecond=0),
     )
     if not isinstance(made, bytes):
         raise TypeError("typst gave no single file")
@@ -133,6 +137,14 @@ def _pdf(report: Report, at: datetime) -> bytes:
 
 def _printed(cell: Cell) -> str:
     return cell if isinstance(cell, str) else cell_text(cell)
+
+
+def _widths(report: Report) -> list[int]:
+    """The share of the page each column takes, by its longest text: measuring cells is slow on a year's index."""
+    return [
+        min(max(5, len(name) // 2, *(len(_printed(row[at])) for row in report.rows)), 40)
+        for at, name in enumerate(report.columns)
+    ]
 
 
 def _numeric(report: Report) -> list[bool]:

@@ -55,7 +55,7 @@ def plant(node: TestNode, ids: dict[str, str]) -> dict[str, str]:
         officer = Officer(str(uuid.uuid4()), name, name.title(), "clerk", OWN)
         content = f"{HEADINGS}{row}\n".encode()
         plan = plan_for(content, None, sheet=None)
-        return receive(node.database, node.door, officer, content=content, name=name, plan=plan)
+        return receive(node.database, node.door, officer=officer, content=content, name=name, plan=plan)
 
     page = "CD-KN-017-01;2011;8;1;01/02/2011;{};M"
     one, two = brought("premier", page.format("Ilunga")), brought("second", page.format("Ilonga"))

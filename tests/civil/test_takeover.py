@@ -187,17 +187,17 @@ def test_a_killed_run_goes_on_where_it_stood(kintambo: TestNode, monkeypatch: py
     monkeypatch.setattr("app.civil.takeover.receiving.CHUNK", 10)
     door, database = kintambo.door, kintambo.database
     plan = plan_for(body, None, sheet=None)
-    file = receive(database, door, officer, content=body, name="livre", plan=plan)
+    file = receive(database, door, officer=officer, content=body, name="livre", plan=plan)
 
     def power_cut(done: int, _total: int | None) -> None:
         if done == 20:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        enter(database, door, officer, file=file, skip_wrong=False, told=power_cut)
+        enter(database, door, officer=officer, file=file, skip_wrong=False, told=power_cut)
     assert len(rows(kintambo, "act")) == 20
-    assert receive(database, door, officer, content=body, name="livre", plan=plan) == file
-    enter(database, door, officer, file=file, skip_wrong=False)
+    assert receive(database, door, officer=officer, content=body, name="livre", plan=plan) == file
+    enter(database, door, officer=officer, file=file, skip_wrong=False)
     assert sorted(act["number"] for act in rows(kintambo, "act")) == list(range(1, 31))
 
 

@@ -14,7 +14,7 @@ from app.reports.sheets import MEDIA, Report, write
 from tests.nodes import TestNode
 from tests.reports.conftest import COMMUNE, OFFICE, Headers, acts_of_january, key_in, open_book
 
-AT = datetime(2026, 2, 2, 9, tzinfo=UTC)
+AT = datetime(2026, 2, 2, 9, 0, 3, 123000, tzinfo=UTC)
 REPORT = Report(
     title="Rapport d'été",
     about=[("Commune", "Kintambo"), ("Actes", 3)],

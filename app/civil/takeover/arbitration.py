@@ -103,7 +103,7 @@ def _decided(values: Mapping[str, str | int | None]) -> dict[str, Any]:
     return decided
 
 
-def enter_agreed(database: Database, door: Door, officer: Officer, *, keying: str, seconds: float) -> None:
+def enter_agreed(database: Database, door: Door, *, officer: Officer, keying: str, seconds: float) -> None:
     """Enter the lines both officers keyed alike and those arbitrated, for at most so many seconds; the next call goes
     on. A line whose number was given to another act meanwhile waits again. Raises `keying_unknown`, `other_commune`."""
     until = time.monotonic() + seconds

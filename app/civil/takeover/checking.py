@@ -79,7 +79,7 @@ class Pages:
                     self._put(keyed, column.field, cells[at], text=text, heading=heading, words=column.words)
             yield keyed
 
-    def fault(self, keyed: Keyed, field: str, expected: str) -> Fault:
+    def fault(self, keyed: Keyed, field: str, *, expected: str) -> Fault:
         """Something wrong with a field of this row."""
         heading = self.headings.get(field) or (CONSTANT if field in self._constants else field)
         return Fault(keyed.row, heading, field, keyed.cells.get(field, ""), expected)
@@ -128,12 +128,11 @@ class Checker:
             keyed.row, keyed.act, door=self._door, communes=self._communes, today=self._today
         )
         faults += [
-            self._pages.fault(keyed, each["field"], each["message"])
+            self._pages.fault(keyed, each["field"], expected=each["message"])
             for each in found
             if each["field"] not in unread
         ]
         if before := self.seen(keyed):
-            faults.append(
-                self._pages.fault(keyed, "number", f"un numéro qui n'est pas déjà à la ligne {before}")
-            )
+            said = f"un numéro qui n'est pas déjà à la ligne {before}"
+            faults.append(self._pages.fault(keyed, "number", expected=said))
         return (None if faults else line), faults

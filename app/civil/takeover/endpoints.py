@@ -41,8 +41,11 @@ Keyer = Annotated[Officer, Depends(allow(Permission.DECLARE))]
 Registrar = Annotated[Officer, Depends(allow(Permission.REPRISE))]
 ImportId = Annotated[str, Path(max_length=100, description="Identifiant de l'import.")]
 KeyingId = Annotated[str, Path(max_length=100, description="Identifiant de la double saisie.")]
+_SAMPLE = (
+    "Bureau;Année;Volume;N° acte;Date de l'acte;Nom;Sexe\nCD-KN-017-01;2013;III;1;05/03/2013;ILUNGA;garçon\n"
+)
 _FILES = {
-    kind: {"schema": {"type": "string", "format": "binary"}}
+    kind: {"schema": {"type": "string", "format": "binary"}, "example": _SAMPLE}
     for kind in ("text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
 }
 
@@ -80,7 +83,9 @@ def bring_file(
     `sheet_unknown` ; 413 `too_large`.
     """
     plan = receiving.plan_for(body, mapping, sheet=sheet)
-    identity = receiving.receive(store, door, officer, content=body, name=name, plan=plan, sheet=sheet)
+    identity = receiving.receive(
+        store, door, officer=officer, content=body, name=name, plan=plan, sheet=sheet
+    )
     with store.read() as connection:
         return JSONResponse(_file(connection, door, officer, file=identity, after=(0, -1), limit=SHOWN), 201)
 
@@ -136,7 +141,9 @@ def run_file(
     `import_wrong` tant qu'il y a des lignes à corriger, sauf `skip_wrong` ; 409 `import_in_keying`, `import_busy`.
     """
     _require(import_id, IMPORT_UNKNOWN)
-    entering.enter(store, door, officer, file=import_id, skip_wrong=body.skip_wrong, seconds=PORTION_SECONDS)
+    entering.enter(
+        store, door, officer=officer, file=import_id, skip_wrong=body.skip_wrong, seconds=PORTION_SECONDS
+    )
     with store.read() as connection:
         return JSONResponse(_file(connection, door, officer, file=import_id, after=(0, -1), limit=SHOWN))
 
@@ -232,7 +239,7 @@ def arbitrate(
 def run_keying(keying_id: KeyingId, officer: Registrar, *, store: Store, door: TheDoor) -> Response:
     """Inscrit les lignes égales et les lignes arbitrées ; redemander tant que `states` compte `equal` ou `ruled`."""
     _require(keying_id, KEYING_UNKNOWN)
-    arbitration.enter_agreed(store, door, officer, keying=keying_id, seconds=PORTION_SECONDS)
+    arbitration.enter_agreed(store, door, officer=officer, keying=keying_id, seconds=PORTION_SECONDS)
     with store.read() as connection:
         return JSONResponse(_keying(connection, door, officer, keying_id))
 

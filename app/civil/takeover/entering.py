@@ -61,8 +61,8 @@ PAUSE = 0.12
 def enter(
     database: Database,
     door: Door,
-    officer: Officer,
     *,
+    officer: Officer,
     file: str,
     skip_wrong: bool,
     seconds: float | None = None,

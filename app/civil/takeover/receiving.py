@@ -66,8 +66,8 @@ def plan_for(content: bytes, text: str | None, *, sheet: str | None) -> Plan:
 def receive(
     database: Database,
     door: Door,
-    officer: Officer,
     *,
+    officer: Officer,
     content: bytes,
     name: str,
     plan: Plan,
@@ -190,7 +190,7 @@ def compare(
         for field, (here, there) in apart.items():
             said = f"« {there} »" if there else "rien"
             said += ", que dit l'acte inscrit sous ce numéro"
-            fault = pages.fault(keyed, field, said)
+            fault = pages.fault(keyed, field, expected=said)
             found.faults.append(Fault(fault.row, fault.heading, field, here, said))
     return found
 
