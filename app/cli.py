@@ -24,6 +24,7 @@ from app.bundles import bundle_cli
 from app.clock import Clock
 from app.database import Database, NotDurable
 from app.errors import Problem
+from app.imports import import_cli
 from app.keeping_safe import commands as keeping
 from app.law.parameters import LawError
 from app.ledger.commands import add_commands
@@ -58,6 +59,7 @@ cli.add_typer(officer_cli, name="officer")
 cli.add_typer(device_cli, name="device")
 cli.add_typer(upstream_cli, name="upstream")
 cli.add_typer(bundle_cli, name="bundle")
+cli.add_typer(import_cli, name="import")
 UUID_WIDTH = 36
 
 

@@ -19,10 +19,12 @@ import app.civil.late.endpoints
 import app.civil.margins.endpoints
 import app.civil.publication
 import app.civil.readers.endpoints
+import app.civil.takeover.endpoints
 import app.ledger.endpoints
 import app.ledger.exchange
 import app.population.duplicates.endpoints
 import app.population.endpoints
+import app.reports.endpoints
 import app.statistics.endpoints
 import app.territory.endpoints
 from app.access.pace import Pace
@@ -193,7 +195,9 @@ def _include(application: FastAPI) -> None:
     application.include_router(app.civil.drafting.endpoints.router)
     application.include_router(app.civil.late.endpoints.router)
     application.include_router(app.civil.margins.endpoints.router)
+    application.include_router(app.civil.takeover.endpoints.router)
     application.include_router(app.statistics.endpoints.router)
+    application.include_router(app.reports.endpoints.router)
 
     @application.get(
         "/health", tags=["Suivi"], summary="Le serveur répond-il ?", dependencies=[Depends(public())]

@@ -7,7 +7,7 @@ import json
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -19,7 +19,7 @@ from app.access.officers import Officer
 from app.civil import tables
 from app.civil.act import Drawing, Place, act_of
 from app.civil.books.offices import office_commune
-from app.civil.declaration import contradictions
+from app.civil.declaration import FieldError, contradictions
 from app.civil.projector import number_key
 from app.civil.schemas import PaperAct
 from app.clock import stamp
@@ -59,12 +59,14 @@ LineError = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One act of the file: its line number (from 1), the declaration, the place in the books, the judgment."""
+    """One act of the file: its line number (from 1), the declaration, the place in the books, the judgment, and what
+    the act says of its keying."""
 
     at: int
     values: dict[str, Any]
     place: Place
     judgment: dict[str, str] | None
+    keyed: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def key(self) -> str | None:
@@ -133,6 +135,7 @@ def take_over(connection: sa.Connection, door: Door, officer: Officer, *, lines:
     for line in lines:
         birth = str(uuid.uuid4())
         act, answer = act_of(line.values, line.place, birth=birth, drawing=drawing, judgment=line.judgment)
+        act["facts"] |= line.keyed
         delays[answer.delay] += 1
         operations.append({"kind": "birth", "id": birth, "new": True, "set": line.values})
         operations.append({"kind": "act", "id": str(uuid.uuid4()), "new": True, "set": act})
@@ -153,11 +156,28 @@ def _read_line(
     today: date,
 ) -> tuple[Line | None, list[LineError]]:
     try:
-        form = PaperAct.model_validate(_strict_json(raw))
+        given = _strict_json(raw)
     except _NotReadable as error:
         return None, [_error(at, error.field, message=str(error))]
+    line, found = paper_line(connection, given, at=at, door=door, communes=communes, today=today)
+    return line, [_error(at, each["field"], message=each["message"]) for each in found]
+
+
+def paper_line(
+    connection: sa.Connection,
+    raw: Any,
+    *,
+    at: int,
+    door: Door,
+    communes: frozenset[str] | None,
+    today: date,
+) -> tuple[Line | None, list[FieldError]]:
+    """One paper act as read (the members of PaperAct): the line, None where its form is wrong, and what cannot be true
+    of it as {"field", "message"} (French). `communes` are those the officer keys for, None = all."""
+    try:
+        form = PaperAct.model_validate(raw)
     except ValidationError as error:
-        return None, [_form_error(at, each) for each in error.errors(include_url=False, include_input=False)]
+        return None, [_form_error(each) for each in error.errors(include_url=False, include_input=False)]
     given = form.model_dump(exclude_none=True)
     values = {name: value for name, value in given.items() if name not in _PLACE}
     home = office_commune(connection, door, form.office)
@@ -171,8 +191,7 @@ def _read_line(
     place = Place(
         home or "", form.office, form.year, form.volume, form.number, form.folio, form.registered_on
     )
-    line = Line(at, values, place, given.get("judgment"))
-    return line, [_error(at, each["field"], message=each["message"]) for each in found]
+    return Line(at, values, place, given.get("judgment")), found
 
 
 def _misplaced(form: PaperAct, values: Mapping[str, Any], *, today: date) -> Iterable[dict[str, str]]:
@@ -200,9 +219,9 @@ def _require_free(connection: sa.Connection, lines: list[Line]) -> None:
 class _NotReadable(ValueError):
     """A line that is no JSON object a person could have meant."""
 
-    def __init__(self, message: str, field: str = "") -> None:
+    def __init__(self, message: str, name: str = "") -> None:
         super().__init__(message)
-        self.field = field
+        self.field = name
 
 
 def _strict_json(raw: bytes) -> Any:
@@ -237,18 +256,18 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-def _form_error(at: int, error: Mapping[str, Any]) -> LineError:
+def _form_error(error: Mapping[str, Any]) -> FieldError:
     message = _MESSAGES.get(error["type"], "Valeur non valable.").format(**error.get("ctx", {}))
-    field = ".".join(str(part) for part in error["loc"])
-    return _error(at, _name(field), message=message.replace(" or ", " ou "))
+    name = ".".join(str(part) for part in error["loc"])
+    return {"field": _name(name), "message": message.replace(" or ", " ou ")}
 
 
 def _name(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:100]
 
 
-def _error(at: int, field: str, *, message: str) -> LineError:
-    return {"line": at, "field": field, "message": message}
+def _error(at: int, name: str, *, message: str) -> LineError:
+    return {"line": at, "field": name, "message": message}
 
 
 def _refused(errors: list[LineError]) -> Exception:

@@ -15,6 +15,7 @@ from app.access.officers import Officer
 from app.access.permissions import Permission, allow, clock, database, node_kind, settings
 from app.clock import Clock
 from app.database import Database
+from app.reports.forms import FICTITIOUS
 from app.settings import Settings
 from app.statistics import births, census, exports, population
 from app.statistics.disclosure import disclose, visible_communes
@@ -107,7 +108,7 @@ class Desk:
             "cutoff": figures.cutoff,
             "definition": figures.definition,
             "territory": self.territory.version,
-            "notice": exports.FICTITIOUS if self.fictitious else None,
+            "notice": FICTITIOUS if self.fictitious else None,
         }
         return JSONResponse(content, headers=HEADERS)
 

@@ -5,20 +5,15 @@ figures are. It shows exactly what the API shows: whatever was withheld there is
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 
 from app.clock import KINSHASA, moment
+from app.reports.forms import FICTITIOUS, Cell, csv_text, form_wanted
 from app.statistics.figures import UNKNOWN, Figures
 from app.territory.places import Territory
 
-BOM = "\ufeff"
-FICTITIOUS = "DONNÉES FICTIVES"
 UNSAID = "inconnu"
-# What a spreadsheet would take for a formula (OWASP, CSV injection).
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 COLUMNS = {
     "commune": "Commune (code)",
@@ -74,14 +69,10 @@ def csv_name(figures: Figures, *, fictitious: bool) -> str:
 
 def write_csv(figures: Figures, territory: Territory, *, fictitious: bool) -> str:
     """The whole file as text, its BOM included."""
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
-    for line in _lines(figures, territory, fictitious):
-        writer.writerow([_guarded(cell) for cell in line])
-    return BOM + text.getvalue()
+    return csv_text(_lines(figures, territory, fictitious))
 
 
-def _lines(figures: Figures, territory: Territory, fictitious: bool) -> Iterator[list[str]]:
+def _lines(figures: Figures, territory: Territory, fictitious: bool) -> Iterator[list[Cell]]:
     warning = [FICTITIOUS] if fictitious else []
     values = [*figures.counts, *figures.ratios]
     head = [title for name in figures.by for title in _titles(name)]
@@ -89,7 +80,7 @@ def _lines(figures: Figures, territory: Territory, fictitious: bool) -> Iterator
     for row in figures.rows:
         places = [cell for name in figures.by for cell in _dimension(name, row[name], territory)]
         withheld = "oui" if row.get("suppressed") else ""
-        yield [*places, *(_number(row[name]) for name in values), withheld, *warning]
+        yield [*places, *(row[name] for name in values), withheld, *warning]
     yield []
     yield ["# Tableau", TITLES[figures.name]]
     if fictitious:
@@ -127,12 +118,6 @@ def _age(group: str) -> str:
     return f"{group[:-1]} ans et plus" if group.endswith("+") else f"{group.replace('-', ' à ')} ans"
 
 
-def _number(value: float | None) -> str:
-    if value is None:
-        return ""
-    return str(value) if isinstance(value, int) else f"{value:.6f}".rstrip("0").rstrip(".").replace(".", ",")
-
-
 def _moment(cutoff: str | None) -> str:
     if cutoff is None:
         return "rien n'est arrivé"
@@ -140,22 +125,6 @@ def _moment(cutoff: str | None) -> str:
     return f"{local:%d/%m/%Y à %H:%M:%S} (heure de Kinshasa)"
 
 
-def _guarded(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
-
-
 def csv_wanted(accept: str, form: str | None) -> bool:
     """Whether the answer is CSV: `form` ("csv" or "json") decides, else the Accept header names text/csv above JSON."""
-    if form is not None:
-        return form == "csv"
-    weights = dict(_weighed(part) for part in accept.split(","))
-    return weights.get("text/csv", 0.0) > weights.get("application/json", 0.0)
-
-
-def _weighed(part: str) -> tuple[str, float]:
-    media, _, parameters = part.strip().lower().partition(";")
-    weight = parameters.replace(" ", "").removeprefix("q=")
-    try:
-        return media.strip(), float(weight) if "q=" in parameters else 1.0
-    except ValueError:
-        return media.strip(), 0.0
+    return form_wanted(accept, form, offered={"csv": "text/csv"}) == "csv"

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "2026_11_26_duplicates"
-down_revision = "2026_11_26_civil_registers"
+down_revision = "2026_11_26_people"
 branch_labels = None
 depends_on = None
 

@@ -70,10 +70,14 @@ JSON_WRITES = [
     Write("POST", "/v1/tasks/{task_id}/done", "clerk", {"note": "Recensé chez sa grand-mère."}),
     *(Write(*each) for topic in topics("tests.web", "writes") for each in topic.WRITES),
 ]  # fmt: skip
-OTHER_WRITES = {("POST", "/sync/v1/batches"), ("POST", "/sync/v1/bundles"), ("POST", "/v1/imports/acts")}
+OTHER_WRITES = {
+    *(("POST", "/sync/v1/batches"), ("POST", "/sync/v1/bundles")),
+    *(("POST", "/v1/imports/acts"), ("POST", "/v1/imports")),
+}
 NO_BODY = {
     *(("DELETE", f"/v1/sessions/{which}") for which in ("current", "{session_id}")),
     ("DELETE", "/v1/officers/{officer_id}/factor"),
+    ("POST", "/v1/keyings/{keying_id}/run"),
 }
 # Acts on whole records and on devices: see tests/population/test_joining.py, tests/ledger/test_revocation.py.
 ACTS = {

@@ -1,0 +1,1 @@
+"""Reports on paper: each against a month, an index and a volume counted by hand."""
