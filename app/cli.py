@@ -22,6 +22,7 @@ from app.access import officers
 from app.bundles import bundle_cli
 from app.clock import Clock
 from app.database import Database, NotDurable
+from app.documents import commands as documents
 from app.errors import Problem
 from app.keeping_safe import commands as keeping
 from app.law.parameters import LawError
@@ -290,6 +291,7 @@ def device_list(data: Data, as_json: AsJson = False) -> None:
 
 
 add_commands(device_cli, opened, out=out, err=err)
+documents.add_commands(cli, opened, out=out, err=err)
 
 
 def _areas(codes: list[str]) -> str:
