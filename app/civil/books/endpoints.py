@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel
 
+from app.access.factors import require_signature
 from app.access.idempotency import IdempotencyKey
 from app.access.jurisdiction import require
 from app.access.officers import Officer
@@ -201,10 +202,12 @@ def end_volume(
 ) -> say.VolumeOut:
     """Compte les actes et inscrit la formule de clôture à la date du jour ; le volume ne reçoit plus d'actes.
 
-    404 `register_unknown`, 409 `volume_closed`, `clock_unsure`.
+    404 `register_unknown`, 409 `volume_closed`, `clock_unsure` ; 401 `second_factor_required`, 403
+    `second_factor_not_enrolled`.
     """
     _require_id(register_id, REGISTER_UNKNOWN)
     with store.write() as connection:
+        require_signature(connection, officer, body.otp, at=door.clock.clock.now(), demo=door.standing.demo)
         today = day_of_registration(connection, door, ahead_hours=config.clock_ahead_hours)
         made = close_volume(connection, door, officer, register=register_id, today=today)
     return _volume(made)
