@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.web.desk import BOOK, CHILD, Desk
+from tests.access.call import BOOK
 
+if TYPE_CHECKING:
+    from tests.web.desk import Desk
+
+LATE_CHILD = {
+    "nom": "Mbuyi",
+    "birth_date": "2019-05-02",
+    "declared_on": "2026-02-01",
+}
 WRITES: list[tuple[str, str, str | None, dict[str, Any]]] = [
     ("POST", "/v1/births/{birth_id}/procedure", "clerk", {"requester": "Marie Kapinga, mère"}),
     (
@@ -21,8 +29,7 @@ WRITES: list[tuple[str, str, str | None, dict[str, Any]]] = [
 
 def plant(desk: Desk) -> dict[str, str]:
     """A child declared too late, and its file."""
-    late = CHILD | {"birth_date": "2019-05-02"}
-    child = desk.node.client.post("/v1/births", json=late, headers=desk.headers["clerk"])
+    child = desk.node.client.post("/v1/births", json=LATE_CHILD, headers=desk.headers["clerk"])
     assert child.status_code == 201, child.text
     path = f"/v1/births/{child.json()['id']}/procedure"
     file = desk.node.client.post(path, json={}, headers=desk.headers["clerk"])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.web.desk import BOOK, Desk
+from tests.access.call import BOOK
+
+if TYPE_CHECKING:
+    from tests.web.desk import Desk
 
 DECISION = {"court": "Tribunal de grande instance", "reference": "RC 1", "date": "2026-02-02"}
 WRITES: list[tuple[str, str, str | None, dict[str, Any]]] = [
