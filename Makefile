@@ -45,7 +45,7 @@ format: .venv
 	$(BIN)/ruff format .
 
 docs: .venv
-	$(BIN)/python -m tests.documents
+	$(BIN)/python -m tests.generated
 
 lock: .venv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements.lock

@@ -23,6 +23,7 @@ from app.access.commands import add_commands as add_officer_commands
 from app.bundles import bundle_cli
 from app.clock import Clock
 from app.database import Database, NotDurable
+from app.documents import commands as documents
 from app.errors import Problem
 from app.keeping_safe import commands as keeping
 from app.law.parameters import LawError
@@ -304,6 +305,7 @@ def device_list(data: Data, as_json: AsJson = False) -> None:
 
 add_commands(device_cli, opened, out=out, err=err)
 add_officer_commands(officer_cli, opened, out=out)
+documents.add_commands(cli, opened, out=out, err=err)
 
 
 def _areas(codes: list[str]) -> str:

@@ -19,6 +19,8 @@ import app.civil.late.endpoints
 import app.civil.margins.endpoints
 import app.civil.publication
 import app.civil.readers.endpoints
+import app.documents.endpoints
+import app.documents.open
 import app.ledger.endpoints
 import app.ledger.exchange
 import app.population.duplicates.endpoints
@@ -37,7 +39,9 @@ from app.civil.projector import PROJECTIONS as CIVIL
 from app.civil.same_child import BIRTHS
 from app.clock import Clock
 from app.database import Database
+from app.documents.printing import Press
 from app.documents.projector import PROJECTIONS as DOCUMENTS
+from app.documents.visitors import Visitors
 from app.law.parameters import apply_law, read_law
 from app.ledger.door import Door
 from app.ledger.node import SteadyClock, reconcile_identity
@@ -139,6 +143,8 @@ def create_app(node: Node, *, secure: bool = False, relay: bool = False) -> Fast
     state.door, state.territory, state.secure = node.door, node.territory, secure
     state.turnstile = Turnstile(working=settings.accepting, waiting=settings.waiting)
     state.reading = Turnstile(working=settings.accepting, waiting=settings.waiting)
+    state.press = Press(Path(settings.data) / "templates")
+    state.visitors = Visitors(settings.visits)
     packs = Path(settings.data) / "packs"
     state.packs = Packs(node.door, packs, clock=node.clock, least_rows=settings.pack_rows)
     state.login = Login(
@@ -193,6 +199,8 @@ def _include(application: FastAPI) -> None:
     application.include_router(app.civil.drafting.endpoints.router)
     application.include_router(app.civil.late.endpoints.router)
     application.include_router(app.civil.margins.endpoints.router)
+    application.include_router(app.documents.endpoints.router)
+    application.include_router(app.documents.open.router)
     application.include_router(app.statistics.endpoints.router)
 
     @application.get(

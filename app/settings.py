@@ -75,6 +75,11 @@ class Settings(BaseSettings):
     login_tries: int = Field(
         10, gt=0, description="Wrong passwords per person and quarter of an hour before 429."
     )
+    visits: int = Field(
+        300,
+        gt=0,
+        description="Visits of the public pages per address and minute before 429; 20 times as many in all.",
+    )
     suppress_below: int = Field(
         5, ge=1, description="Planners see null for counts from 1 to this number less one."
     )

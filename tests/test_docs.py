@@ -26,7 +26,7 @@ def text(name: str) -> str:
 
 def test_the_generated_pages_are_up_to_date() -> None:
     """In a process of its own: problems defined by other tests are no part of the catalogue."""
-    command = [sys.executable, "-m", "tests.documents", "--check"]
+    command = [sys.executable, "-m", "tests.generated", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

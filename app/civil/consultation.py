@@ -96,7 +96,7 @@ def births(
 def birth_file(connection: sa.Connection, door: Door, *, birth: str) -> BirthFile:
     """The whole declaration, the law's answer and the act of one birth; raises `birth_unknown` (404).
 
-    The ETag changes when the declaration or its act does.
+    The ETag changes when the declaration or its act does, or a paper of the act is handed over.
     """
     row = birth_row(connection, birth)
     birth = row["id"]
@@ -108,13 +108,25 @@ def birth_file(connection: sa.Connection, door: Door, *, birth: str) -> BirthFil
     values = shape.clean_values(row)
     unknown = dict.fromkeys(CATALOGUE["birth"].fields)
     shown = {"id": birth, **unknown, **values, **_judged(values, act), "act": _act(act), "text": _text(act)}
+    delivered = shown["delivered_on"] = _delivered_on(connection, act)
     gone = sa.select(tables.act.c.id).where(of_these, annulled(tables.act.c.id)).order_by(tables.act.c.id)
     shown["annulled_acts"] = list(connection.execute(gone).scalars())
-    tag = etag(row) if act is None else combined(etag(row), etag(act), act["person"] or "")
+    tag = etag(row) if act is None else combined(etag(row), etag(act), act["person"] or "", delivered or "")
     if shown["annulled_acts"]:
         tag = combined(tag, *shown["annulled_acts"])
     persons = _people(act["person"] if act is not None else None, *(values.get(name) for name in _PEOPLE))
     return BirthFile(shown, tag, door.areas.commune(door.areas.code(row["area"])), persons, values)
+
+
+def _delivered_on(connection: sa.Connection, act: Mapping[str, Any] | None) -> str | None:
+    """The day a paper of this act was first handed to somebody."""
+    if act is None:
+        return None
+    handed = tables.civil_delivery.c
+    found: str | None = connection.scalar(
+        sa.select(sa.func.min(handed.delivered_on)).where(handed.act == act["id"])
+    )
+    return found
 
 
 def tasks(

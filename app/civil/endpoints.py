@@ -160,6 +160,8 @@ def read_birth(
         draft = latest(connection, found.shown["id"])
     registered = found.shown["act"] is not None
     shown = found.shown | standing(draft, found.values, registered=registered)
+    if shown["delivered_on"] is not None:
+        shown["stage"] = "delivered"
     tag = found.etag if draft is None else consultation.combined(found.etag, etag(draft))
     return JSONResponse(shown, headers={"ETag": tag})
 

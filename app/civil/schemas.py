@@ -352,9 +352,15 @@ class DraftMark(BaseModel):
 
 
 class _BirthFile(BirthItem):
-    stage: Literal["declared", "drawn", "read", "registered"] = Field(
-        description="declared : déclarée ; drawn : projet établi ; read : projet lu ; registered : acte signé.",
+    stage: Literal["declared", "drawn", "read", "registered", "delivered"] = Field(
+        description="declared : déclarée ; drawn : projet établi ; read : projet lu ; registered : acte signé ; "
+        "delivered : remis à quelqu'un.",
         examples=["registered"],
+    )
+    delivered_on: str | None = Field(
+        None,
+        description="Jour où un document de l'acte a été remis pour la première fois.",
+        examples=["2026-11-26"],
     )
     text: str | None = Field(
         None,

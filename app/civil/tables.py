@@ -1,5 +1,5 @@
 """Register tables of civil registration: declarations of birth, acts and the notes in their margins, links of act and
-person, the clerk's tasks.
+person, the clerk's tasks, the delivery of papers.
 
 A row of `act` or `annotation` is never changed nor deleted: triggers on both engines guard its legal columns."""
 
@@ -143,4 +143,23 @@ task = register_table(
     sa.Column("commune", sa.Text),
     sa.Column("stage", sa.Text),
     sa.Column("note", sa.Text),
+)
+
+# The last step in the life of an act: a paper of it was handed to somebody. Written once by app/documents.
+civil_delivery = register_table(
+    "civil_delivery",
+    sa.Column("document", Id),
+    sa.Column("act", Id, index=True),
+    sa.Column("birth", Id, index=True),
+    sa.Column("commune", sa.Text),
+    sa.Column("to_name", sa.Text),
+    sa.Column("to_relation", sa.Text),
+    sa.Column("identity", sa.Text),
+    sa.Column("delivered_on", sa.Text),
+    sa.Column("delivered_at", sa.Text),
+    sa.Column("free", sa.Boolean),
+    sa.Column("fee", sa.BigInteger),
+    sa.Column("fee_rule", sa.Text),
+    sa.Column("recorded_by", sa.Text),
+    sa.Column("recorded_name", sa.Text),
 )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from app.civil.projector import civil_area
-from app.documents import tables
+from app.civil.tables import civil_delivery
+from app.documents.tables import civil_document
 from app.ledger.projection import Projection
 
 PROJECTIONS: list[Projection] = [
-    Projection("document", tables.civil_document, area=civil_area, final=True),
-    Projection("delivery", tables.civil_delivery, area=civil_area, final=True),
+    Projection("document", civil_document, area=civil_area, final=True),
+    Projection("delivery", civil_delivery, area=civil_area, final=True),
 ]

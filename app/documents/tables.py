@@ -1,4 +1,4 @@
-"""Register tables of documents issued and of their delivery. Both are written once and never changed."""
+"""Register table of documents issued: written once and never changed. Their delivery stands with the acts."""
 
 from __future__ import annotations
 
@@ -25,22 +25,5 @@ civil_document = register_table(
     sa.Column("key_id", sa.Text),
     sa.Column("template", sa.Text),
     sa.Column("facts", sa.Text, comment="JSON"),
-)
-
-civil_delivery = register_table(
-    "civil_delivery",
-    sa.Column("document", Id),
-    sa.Column("act", Id, index=True),
-    sa.Column("birth", Id, index=True),
-    sa.Column("commune", sa.Text),
-    sa.Column("to_name", sa.Text),
-    sa.Column("to_relation", sa.Text),
-    sa.Column("identity", sa.Text),
-    sa.Column("delivered_on", sa.Text),
-    sa.Column("delivered_at", sa.Text),
-    sa.Column("free", sa.Boolean),
-    sa.Column("fee", sa.BigInteger),
-    sa.Column("fee_rule", sa.Text),
-    sa.Column("recorded_by", sa.Text),
-    sa.Column("recorded_name", sa.Text),
+    sa.Index("ix_civil_document_number", "office", "year", "number"),
 )

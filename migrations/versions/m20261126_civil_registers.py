@@ -70,6 +70,8 @@ MOVING = frozenset({"area", "seq", "rev", "registers"})
 def upgrade() -> None:
     for name, fields in TABLES.items():
         _register_table(name, fields.split())
+    # Asked for at every issue: the last number of an office and year.
+    op.create_index("ix_civil_document_number", "civil_document", ["office", "year", "number"])
     if op.get_bind().dialect.name == "postgresql":
         op.execute(
             "CREATE FUNCTION refuse_final_change() RETURNS trigger LANGUAGE plpgsql AS "

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from tests.bench import answers, commune, matching, pulls, report, safety, singles, wire
+from tests.bench import answers, commune, documents, matching, pulls, report, safety, singles, wire
 from tests.bench.workload import SEED
 
 # By what they print first: P1 also does P2, P4 also P5, P6 also P7, P10 also the search.
@@ -22,6 +22,7 @@ BENCHES: dict[str, Callable[[float, int], None]] = {
     "P14": lambda scale, _rounds: singles.measure_bytes(scale),
     "P15": commune.measure_memory,
     "P16": lambda scale, _rounds: safety.measure(scale),
+    "DOCS": documents.measure,
 }
 
 

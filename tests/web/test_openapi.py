@@ -151,5 +151,6 @@ def test_every_call_that_needs_a_login_says_so(document: dict[str, Any]) -> None
     open_calls = {name for name, call in operations(document) if not call.get("security")}
     assert open_calls == {
         "GET /health", "GET /v1/law", "POST /v1/sessions", "GET /sync/v1/hello", "POST /sync/v1/enrolments",
-        "POST /sync/v1/sessions", "POST /sync/v1/batches", "POST /sync/v1/bundles",
+        "POST /sync/v1/sessions", "POST /sync/v1/batches", "POST /sync/v1/bundles", "GET /v1/keys", "GET /v1/annulled",
+        "GET /verify",
     }  # fmt: skip

@@ -1,0 +1,1 @@
+"""Documents: seal, press, issues, delivery, verification apart."""
