@@ -71,7 +71,7 @@ def deliver(
     Raises `document_unknown` 404, `other_commune` 403, `no_act_to_deliver` 409, `already_delivered` 409.
     """
     lock_door(connection)
-    issued = find_document(connection, door, officer, document).values
+    issued = find_document(connection, door, officer=officer, document=document).values
     if issued["act"] is None:
         raise NO_ACT_TO_DELIVER()
     handed = civil_delivery.c

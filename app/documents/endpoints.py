@@ -362,7 +362,7 @@ def _found(store: Store, door: Door, officer: Officer, *, document_id: str, rout
     if not is_uuid4(document_id):
         raise DOCUMENT_UNKNOWN()
     with store.write() as connection:
-        found = issuing.find_document(connection, door, officer, document_id)
+        found = issuing.find_document(connection, door, officer=officer, document=document_id)
         _record(connection, door, officer, issued=[found], route=route)
     return found
 

@@ -147,7 +147,7 @@ def issue_of_birth(
     return clerk.issue([draft])[0]
 
 
-def find_document(connection: sa.Connection, door: Door, officer: Officer, document: str) -> Issued:
+def find_document(connection: sa.Connection, door: Door, *, officer: Officer, document: str) -> Issued:
     """A document issued before; raises `document_unknown` (404) or `other_commune` (403)."""
     query = sa.select(civil_document).where(civil_document.c.id == document)
     row = connection.execute(query).mappings().one_or_none()
