@@ -16,13 +16,13 @@ from app.access.officers import Officer
 from app.access.paging import BAD_CURSOR, Cursor, Limit, Page, decode_cursor, encode_cursor
 from app.access.permissions import Permission, allow
 from app.civil.desk import CommuneFilter, Config, Once, Store, TheDoor, communes_asked, journal
-from app.civil.finding import BIRTH_UNKNOWN
+from app.civil.finding import ACT_UNKNOWN, BIRTH_UNKNOWN
 from app.civil.today import day_of_registration
 from app.documents import delivery, issuing
 from app.documents.archive import archive
 from app.documents.issuing import DOCUMENT_UNKNOWN, Issued, Order
 from app.documents.printing import Press
-from app.documents.reading import ACT_UNKNOWN, acts_to_print
+from app.documents.reading import acts_to_print
 from app.documents.schemas import (
     CourtRequestIn,
     DeliveryIn,
@@ -201,7 +201,7 @@ def issue_receipt(birth_id: BirthId, body: ReceiptIn, desk: Desk) -> Response:
     summary="Imprimer la requête au tribunal",
 )
 def issue_court_request(birth_id: BirthId, body: CourtRequestIn, desk: Desk) -> Response:
-    """Pour une naissance hors délai sans acte. 409 `no_judgment_needed` dans les délais, 409 `act_exists`."""
+    """Pour une naissance hors délai sans acte. 409 `no_judgment_needed` dans les délais, 409 `already_registered`."""
     return _of_birth(desk, birth_id, "court_request", body=body)
 
 

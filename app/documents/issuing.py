@@ -15,10 +15,10 @@ import sqlalchemy as sa
 
 from app.access.jurisdiction import require
 from app.access.officers import Officer
-from app.civil import tables as civil
 from app.civil.declaration import delay
-from app.civil.finding import birth_row
+from app.civil.finding import birth_row, births_of
 from app.civil.late.tables import late_procedure
+from app.civil.standing import require_unregistered
 from app.clock import moment, stamp
 from app.documents.printing import Press, Print
 from app.documents.reading import ActToPrint, acts_to_print
@@ -30,7 +30,6 @@ from app.law.delay import OUTCOME, DelayAnswer
 from app.law.registers import judgment_needed
 from app.ledger.bulk import lock_door
 from app.ledger.door import Door
-from app.ledger.entities import merged_ids
 from app.ledger.node import require_caught_up
 
 DOCUMENT_UNKNOWN = problem("document_unknown", 404, "Document inconnu", "Vérifiez l'identifiant du document.")
@@ -39,12 +38,6 @@ ANNULLED_EXTRACT = problem(
     409,
     "Acte annulé : aucun extrait",
     "D'un acte annulé on ne délivre que la copie intégrale, qui porte « ACTE ANNULÉ ».",
-)
-ACT_EXISTS = problem(
-    "act_exists",
-    409,
-    "L'acte de cette naissance existe",
-    "Délivrez l'extrait ou la copie (POST /v1/acts/{act_id}/documents).",
 )
 NO_JUDGMENT_NEEDED = problem(
     "no_judgment_needed",
@@ -134,7 +127,7 @@ def issue_of_birth(
 ) -> Issued:
     """Issue the receipt of a declaration, or the request to the court for a late one.
 
-    Raises `birth_unknown` 404, `other_commune` 403, `catching_up` 503; for a request also `act_exists` 409 and
+    Raises `birth_unknown` 404, `other_commune` 403, `catching_up` 503; for a request also `already_registered` 409 and
     `no_judgment_needed` 409 (Family Code, art. 106 to 109 and 116).
     """
     lock_door(connection)
@@ -323,10 +316,7 @@ _FIELDS = frozenset(
 
 
 def _require_request(connection: sa.Connection, birth: str, *, answer: DelayAnswer, mode: str | None) -> None:
-    births = [birth, *merged_ids(connection, civil.birth, birth)]
-    held = connection.scalar(sa.select(civil.act.c.id).where(civil.act.c.birth.in_(births)).limit(1))
-    if held is not None:
-        raise ACT_EXISTS(act=held)
+    require_unregistered(connection, births_of(connection, birth))
     if not judgment_needed(answer.delay, mode):
         raise NO_JUDGMENT_NEEDED()
 

@@ -10,12 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.civil import tables
+from app.civil.finding import ACT_UNKNOWN
+from app.civil.margins.reading import read_act
 from app.civil.tables import annotation
-from app.errors import problem
-from app.law.annotations import ANNULMENT
 from app.ledger.door import Door
 
-ACT_UNKNOWN = problem("act_unknown", 404, "Acte inconnu", "Vérifiez l'identifiant de l'acte.")
 _CHUNK = 500
 
 
@@ -60,20 +59,15 @@ def _act(door: Door, row: Mapping[str, Any], notes: list[dict[str, Any]]) -> Act
     values = door.registry.shapes["act"].clean_values(row)
     beside = values.pop("facts", None)
     original = (beside if isinstance(beside, dict) else {}) | values
-    notes.sort(key=lambda note: (note.get("date", ""), note.get("recorded_at", ""), note["id"]))
-    reading = dict(original)
-    for note in notes:
-        changes = note.get("changes")
-        reading |= changes if isinstance(changes, dict) else {}
-    annulled = next((note.get("date", "") for note in notes if note.get("type") == ANNULMENT), None)
+    reading = read_act(original, notes)
     return ActToPrint(
         row["id"],
         row["birth"],
         door.areas.commune(door.areas.code(row["area"])) or "",
         original,
-        {name: value for name, value in reading.items() if value is not None},
-        [_note_text(note) for note in notes],
-        annulled,
+        reading.facts,
+        [_note_text(note) for note in reading.notes],
+        reading.annulled_by.get("date", "") if reading.annulled_by is not None else None,
         [each for each in (row["person"], row["mother"], row["father"]) if each is not None],
     )
 

@@ -23,7 +23,7 @@ CALLS: list[Call] = [
     Call("GET", "/v1/acts/{act_id}/documents", "read declarations", "200", ELSEWHERE, "/v1/acts/{act}/documents"),
     Call("POST", "/v1/births/{birth_id}/receipt", "deliver", "201", ELSEWHERE, "/v1/births/{birth}/receipt", body={}),
     Call(
-        "POST", "/v1/births/{birth_id}/court-request", "deliver", "409 act_exists", ELSEWHERE,
+        "POST", "/v1/births/{birth_id}/court-request", "deliver", "409 already_registered", ELSEWHERE,
         "/v1/births/{birth}/court-request", body={},
     ),
     Call("GET", "/v1/documents/{document_id}", "read declarations", "200", ELSEWHERE, "/v1/documents/{document}"),

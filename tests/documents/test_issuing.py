@@ -169,7 +169,10 @@ def test_a_court_is_asked_only_for_a_late_birth_without_an_act(
     judgment = {"court": "Tribunal pour enfants", "number": "RCE 1", "date": "2026-01-15"}
     done = post(f"/v1/births/{late}/registration", json=BOOK | {"judgment": judgment}, headers=registrar)
     assert done.status_code == 201
-    assert post(f"/v1/births/{late}/court-request", json={}, headers=clerk).json()["code"] == "act_exists"
+    assert (
+        post(f"/v1/births/{late}/court-request", json={}, headers=clerk).json()["code"]
+        == "already_registered"
+    )
 
 
 def test_a_name_is_printed_letter_by_letter_and_never_run(
