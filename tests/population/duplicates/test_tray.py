@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from app.access.journal import readings_of
 from app.civil.same_child import BIRTHS
 from app.database import Database
+from app.keeping_safe.rebuild import rebuild
 from app.ledger.history import current_dots, registers_of
 from app.population.duplicates import tables
 from app.population.duplicates.index import CHUNK
@@ -163,6 +164,22 @@ def test_a_long_backlog_is_swept_a_chunk_at_a_time_and_whole(kintambo: TestNode)
     with kintambo.database.read() as connection:
         entered = connection.scalar(sa.select(sa.func.count(sa.distinct(tables.match_key.c.subject))))
     assert entered == CHUNK + 50
+
+
+def test_the_index_fills_again_after_a_rebuild_and_from_nothing(kintambo: TestNode) -> None:
+    clerk = Officer(kintambo)
+    one, other = clerk.declare(CHILD), clerk.declare(AGAIN)
+    clerk.decide(clerk.declare(STRANGER), clerk.declare(STRANGER), "different")
+    before = clerk.tray()
+    assert {before[0]["first"]["id"], before[0]["second"]["id"]} == {one, other}
+    rebuild(kintambo.node, told=lambda _done, _total: None)
+    assert sweep_some(kintambo.door, [BIRTHS], most=10) == 4, "the rows have new numbers"
+    assert clerk.tray() == before
+    with kintambo.database.write() as connection:
+        for table in (tables.match_key, tables.match_candidate, tables.match_mark):
+            connection.execute(table.delete())
+    assert clerk.tray() == before
+    assert len(clerk.tray(state="decided")) == 1
 
 
 def test_a_child_declared_in_two_communes_is_found_in_the_province_and_its_decision_reaches_both(
