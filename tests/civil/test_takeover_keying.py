@@ -87,7 +87,7 @@ def test_a_third_person_says_what_the_paper_reads_and_the_act_names_all_three(
     identity = compared(kintambo, keyers)["id"]
     for who in keyers:
         own = rule(kintambo, who, identity, 2, nom="Ilunga")
-        assert (own.status_code, own.json()["code"]) == (409, "same_officer")
+        assert (own.status_code, own.json()["code"]) == (409, "keyed_by_one")
     incomplete = rule(kintambo, arbiter, identity, 3, nom="Mbuyi")
     assert (incomplete.status_code, incomplete.json()["fields"]) == (422, ["sex"])
     impossible = rule(kintambo, arbiter, identity, 6, birth_date="31/02/2011")
@@ -128,7 +128,7 @@ def test_the_error_rate_of_each_officer_is_shown(
 
 def test_one_person_cannot_be_both_keyers(kintambo: TestNode, keyers: tuple[Headers, Headers]) -> None:
     answer = compare(kintambo, (keyers[0], keyers[0]))
-    assert (answer.status_code, answer.json()["code"]) == (409, "same_officer")
+    assert (answer.status_code, answer.json()["code"]) == (409, "keyed_by_one")
 
 
 def test_a_file_of_a_double_keying_enters_only_through_it(

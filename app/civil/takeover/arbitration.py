@@ -17,7 +17,7 @@ from app.civil.projector import number_key
 from app.civil.reprise import Line, take_over
 from app.civil.takeover import tables
 from app.civil.takeover.entering import PAUSE
-from app.civil.takeover.keying import NUMBER, SAME_OFFICER, WAITING, keying_row, line_of
+from app.civil.takeover.keying import NUMBER, KEYED_BY_ONE, WAITING, keying_row, line_of
 from app.civil.takeover.mapping import FIELDS
 from app.civil.takeover.receiving import CHUNK, content_of, differences, held_under
 from app.civil.takeover.translating import NotRead, value_of
@@ -50,11 +50,11 @@ def rule(
     """Say what the paper reads for one line (`number`: office, year, volume, number), in the caller's transaction.
 
     `values` decides every field that differs and may correct others; null = the paper says nothing. Raises
-    `same_officer` (409), `keyed_line_unknown` (404), `arbitration_incomplete`, `invalid_input` (422).
+    `keyed_by_one` (409), `keyed_line_unknown` (404), `arbitration_incomplete`, `invalid_input` (422).
     """  # fmt: skip
     row = keying_row(connection, officer, keying=keying, kind=door.standing.kind)
     if officer.id in (row["first_officer"], row["second_officer"]):
-        raise SAME_OFFICER("Vous avez saisi l'une de ces deux versions : une autre personne arbitre.")
+        raise KEYED_BY_ONE("Vous avez saisi l'une de ces deux versions : une autre personne arbitre.")
     table = tables.keyed_line
     mine = sa.and_(table.c.keying == keying, table.c.number_key == number_key(number))
     query = sa.select(table).where(mine).with_for_update()

@@ -152,7 +152,7 @@ def run_file(
 def compare(body: KeyingIn, officer: Keyer, store: Store, *, door: TheDoor) -> Response:
     """Compare ligne par ligne deux fichiers lus des mêmes pages ; leurs actes n'entrent plus que par ici.
 
-    409 `same_officer` si la même personne a saisi les deux, `not_two_keyings` ; 404 `import_unknown`.
+    409 `keyed_by_one` si la même personne a saisi les deux, `not_two_keyings` ; 404 `import_unknown`.
     """
     _require(body.first, IMPORT_UNKNOWN)
     _require(body.second, IMPORT_UNKNOWN)
@@ -223,7 +223,7 @@ def arbitrate(
 ) -> Response:
     """Un troisième officier dit ce que porte le papier ; une ligne saisie une seule fois se confirme de même.
 
-    409 `same_officer` pour qui a saisi l'une des versions ; 404 `keyed_line_unknown` ; 422 `arbitration_incomplete`,
+    409 `keyed_by_one` pour qui a saisi l'une des versions ; 404 `keyed_line_unknown` ; 422 `arbitration_incomplete`,
     `invalid_input`.
     """
     _require(keying_id, KEYING_UNKNOWN)

@@ -27,8 +27,8 @@ from app.ledger.door import Door
 KEYING_UNKNOWN = problem(
     "keying_unknown", 404, "Double saisie inconnue", "Vérifiez l'identifiant (GET /v1/keyings)."
 )
-SAME_OFFICER = problem(
-    "same_officer",
+KEYED_BY_ONE = problem(
+    "keyed_by_one",
     409,
     "Deux personnes différentes sont nécessaires",
     "Les deux saisies viennent de deux officiers ; un troisième, qui n'a saisi ni l'une ni l'autre, arbitre.",
@@ -58,11 +58,11 @@ def compare_keyings(
 ) -> str:
     """Compare two files of one commune, brought by two officers, in the caller's transaction; gives the keying's id.
 
-    Raises `same_officer`, `not_two_keyings` (409), `import_unknown`, `other_commune`.
+    Raises `keyed_by_one`, `not_two_keyings` (409), `import_unknown`, `other_commune`.
     """
     one, two = (_side(connection, door, officer, file=each) for each in (first, second))
     if one.file["officer"] == two.file["officer"]:
-        raise SAME_OFFICER("Les deux fichiers ont été saisis par la même personne.")
+        raise KEYED_BY_ONE("Les deux fichiers ont été saisis par la même personne.")
     if first == second or one.file["commune"] != two.file["commune"]:
         raise NOT_TWO_KEYINGS()
     identity = str(uuid.uuid4())
