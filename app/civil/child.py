@@ -14,6 +14,7 @@ from app.civil import tables
 from app.ledger.changing import change
 from app.ledger.entities import shown_row
 from app.population.tables import person
+from sync.catalogue import register_of
 
 GONE = frozenset({"moved", "dead"})
 # The tie to the head where the mother's own tie leaves no doubt; elsewhere a visit or the clerk says it.
