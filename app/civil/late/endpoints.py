@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import JSONResponse
 
+from app.access.factors import require_signature
 from app.access.idempotency import IdempotencyKey
 from app.access.officers import Officer
 from app.access.paging import BAD_CURSOR, Cursor, Limit, Page, decode_cursor, encode_cursor
@@ -197,6 +198,7 @@ def transcribe_judgment(
     """Dresse l'acte sur le jugement du dossier, inscrit la mention de transcription et clôt le dossier, d'un seul coup.
 
     409 `procedure_blocked` (avec ses raisons), `procedure_closed`, et les refus de l'enregistrement.
+    La signature veut un second facteur : 401 `second_factor_required`, 403 `second_factor_not_enrolled`.
     """
     _require_id(procedure_id)
     route = f"POST /v1/procedures/{procedure_id}/transcription"
@@ -205,6 +207,8 @@ def transcribe_judgment(
     with store.write() as connection:
         if again := once.before(connection):
             return again
+        at = door.clock.clock.now()
+        require_signature(connection, officer, body.otp, at=at, demo=door.standing.demo)
         today = day_of_registration(connection, door, ahead_hours=config.clock_ahead_hours)
         act, note = transcribe(
             connection,

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import JSONResponse
 
+from app.access.factors import require_signature
 from app.access.idempotency import IdempotencyKey
 from app.access.jurisdiction import require
 from app.access.officers import Officer
@@ -105,6 +106,7 @@ def annotate_act(
 
     Selon le type : une rectification, un changement ordonné, une reconnaissance ou une adoption changent des champs,
     les autres rien. 404 `act_unknown`, 409 `act_annulled`, `clock_unsure`, 422 `invalid_input`.
+    La signature veut un second facteur : 401 `second_factor_required`, 403 `second_factor_not_enrolled`.
     """
     _require_id(act_id)
     route = f"POST /v1/acts/{act_id}/annotations"
@@ -114,6 +116,8 @@ def annotate_act(
     with store.write() as connection:
         if again := once.before(connection):
             return again
+        at = door.clock.clock.now()
+        require_signature(connection, officer, body.otp, at=at, demo=door.standing.demo)
         today = day_of_registration(connection, door, ahead_hours=config.clock_ahead_hours)
         identity, warnings = annotate(connection, door, officer, act=act_id, note=note, today=today)
         file = open_file(connection, door, act_id)
@@ -186,9 +190,12 @@ def confirm_annulment(
     """L'acte est annulé : il reste visible, son numéro n'est jamais repris, il ne compte plus dans les statistiques.
 
     La naissance peut être enregistrée à nouveau, par un nouvel acte. 409 `same_officer`, `annulment_settled`.
+    La signature veut un second facteur : 401 `second_factor_required`, 403 `second_factor_not_enrolled`.
     """
     _require_annulment(annulment_id)
     with store.write() as connection:
+        at = door.clock.clock.now()
+        require_signature(connection, officer, body.otp, at=at, demo=door.standing.demo)
         today = day_of_registration(connection, door, ahead_hours=config.clock_ahead_hours)
         found = confirm(connection, door, officer, proposal=annulment_id, today=today)
     return AnnulmentOut.model_validate(found)

@@ -226,3 +226,23 @@ def test_a_birth_registered_on_its_judgment_without_a_file_leaves_the_open_file_
     path = f"/v1/births/{file['birth']}/registration"
     assert kintambo.client.post(path, json=entry, headers=registrar).status_code == 201
     assert codes(read(kintambo, clerk, file)) == ["already_registered"]
+
+
+def test_what_a_registrar_signs_beside_an_act_asks_for_his_second_factor(
+    kintambo: TestNode, clerk: Headers, registrar: Headers, open_file: Open
+) -> None:
+    """Once the window of his last code is over he is asked for another, and nothing is written until he gives it."""
+    file = walk(kintambo, clerk, open_file(), *STEPS)
+    act = transcribe(kintambo, registrar, file).json()["id"]
+    waiting = walk(kintambo, clerk, open_file("2018-01-01"), *STEPS)
+    note = {"type": "rectification", "reference": "OR 12", "date": "2026-02-02", "changes": {"nom": "Mbuya"}}
+    with kintambo.database.write() as connection:
+        connection.exec_driver_sql("UPDATE officer_session SET second_factor_at = NULL")
+    answers = [
+        transcribe(kintambo, registrar, waiting),
+        kintambo.client.post(f"/v1/acts/{act}/annotations", json=note, headers=registrar),
+        kintambo.client.post(f"/v1/annulments/{uuid.uuid4()}/confirmation", json={}, headers=registrar),
+    ]
+    found = [(each.status_code, each.json()["code"]) for each in answers]
+    assert found == [(401, "second_factor_required")] * 3
+    assert (len(rows(kintambo, "act")), len(rows(kintambo, "annotation"))) == (1, 1)
