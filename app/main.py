@@ -200,9 +200,10 @@ def _include(application: FastAPI) -> None:
     application.include_router(app.civil.books.endpoints.router)
     application.include_router(app.civil.drafting.endpoints.router)
     application.include_router(app.civil.late.endpoints.router)
+    # Before the margins: /v1/acts/undelivered is no act called "undelivered".
+    application.include_router(app.documents.endpoints.router)
     application.include_router(app.civil.margins.endpoints.router)
     application.include_router(app.civil.takeover.endpoints.router)
-    application.include_router(app.documents.endpoints.router)
     application.include_router(app.documents.open.router)
     application.include_router(app.statistics.endpoints.router)
     application.include_router(app.reports.endpoints.router)
