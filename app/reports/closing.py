@@ -11,27 +11,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.civil import tables
-from app.civil.books.tables import book
+from app.civil.books.volumes import book_row
 from app.civil.standing import annulled
-from app.errors import problem
 from app.ledger.entities import in_lists
 from app.reports.sheets import Report
-
-BOOK_UNKNOWN = problem("book_unknown", 404, "Volume inconnu", "Vérifiez l'identifiant du volume.")
 
 
 def closing_record(connection: sa.Connection, identity: str) -> dict[str, Any]:
     """One volume as REST shows it: its row, what stands in it, the numbers missing and those given twice.
 
-    Raises `book_unknown` (404).
+    Raises `register_unknown` (404).
     """
-    row = (
-        connection.execute(sa.select(book).where(book.c.id == identity, in_lists(book)))
-        .mappings()
-        .one_or_none()
-    )
-    if row is None:
-        raise BOOK_UNKNOWN()
+    row = book_row(connection, identity)
     act = tables.act
     query = sa.select(act.c.number, annulled(act.c.id).label("annulled")).where(
         act.c.office == row["office"], act.c.year == row["year"], act.c.volume == row["volume"], in_lists(act)

@@ -13,19 +13,18 @@ from app.access.jurisdiction import require
 from app.access.officers import Officer
 from app.access.paging import BAD_CURSOR, Cursor, Limit, decode_cursor, encode_cursor
 from app.access.permissions import Permission, allow
+from app.civil.books.offices import OFFICE_UNKNOWN, office_commune
+from app.civil.books.volumes import REGISTER_UNKNOWN
 from app.civil.desk import Store, TheDoor
-from app.errors import problem
 from app.ledger.door import Door
 from app.reports.alphabet import index_report, year_index
-from app.reports.closing import BOOK_UNKNOWN, closing_record, closing_report
+from app.reports.closing import closing_record, closing_report
 from app.reports.forms import FICTITIOUS, form_wanted
 from app.reports.monthly import monthly, monthly_report
 from app.reports.schemas import ClosingOut, IndexOut, MonthlyOut
 from app.reports.sheets import MEDIA, Report, write
 from app.territory.places import COMMUNE_UNKNOWN
 from sync.catalogue import is_uuid4
-
-REPORT_OFFICE_UNKNOWN = problem("report_office_unknown", 404, "Bureau inconnu", "Vérifiez le code du bureau.")
 
 HEADERS = {"Vary": "Accept, Authorization", "Cache-Control": "private, no-store"}
 router = APIRouter(prefix="/v1/reports", tags=["Rapports"])
@@ -122,11 +121,12 @@ def read_index(
 ) -> Response:
     """Par nom, post-nom et prénom : numéro, volume, folio et date. JSON par pages ; un fichier contient toute l'année.
 
-    La lecture est inscrite au journal de chaque personne montrée. 404 `report_office_unknown`, 403 `other_commune`.
+    La lecture est inscrite au journal de chaque personne montrée. 404 `office_unknown`, 403 `other_commune`.
     """
-    commune = desk.door.territory.office_commune(office)
+    with desk.store.read() as connection:
+        commune = office_commune(connection, desk.door, office)
     if commune is None:
-        raise REPORT_OFFICE_UNKNOWN(f"Aucun bureau ne porte le code « {office} ».")
+        raise OFFICE_UNKNOWN(f"Aucun bureau ne porte le code « {office} ».")
     require(officer, commune, node_kind=desk.door.standing.kind)
     start = decode_cursor(cursor, int)[0] if cursor is not None else 0
     if start < 0:
@@ -172,10 +172,10 @@ def read_closing(
 ) -> Response:
     """Actes inscrits, premier et dernier numéro, numéros manquants ; provisoire tant que le volume est ouvert.
 
-    404 `book_unknown`, 403 `other_commune`.
+    404 `register_unknown`, 403 `other_commune`.
     """
     if not is_uuid4(book):
-        raise BOOK_UNKNOWN()
+        raise REGISTER_UNKNOWN()
     with desk.store.read() as connection:
         found = closing_record(connection, book)
     require(officer, found["commune"], node_kind=desk.door.standing.kind)

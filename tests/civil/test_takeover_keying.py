@@ -165,5 +165,5 @@ def test_reading_the_differences_is_journalled(
     identity = compared(kintambo, keyers)["id"]
     waiting(kintambo, arbiter, identity)
     with kintambo.database.read() as connection:
-        (reading,) = readings_of(connection, identity)
+        (reading,) = readings_of(connection, [identity])
     assert (reading.kind, reading.route) == ("keying", "GET /v1/keyings/{id}/differences")

@@ -57,7 +57,7 @@ def test_the_index_comes_page_by_page_and_only_what_was_shown_is_journalled(
     births = {act["number"]: act["birth"] for act in rows(kintambo, "act")}
     with kintambo.database.read() as connection:
         read = {
-            number: [each.route for each in readings_of(connection, birth)]
+            number: [each.route for each in readings_of(connection, [birth])]
             for number, birth in births.items()
         }
     assert read == {n: ["GET /v1/reports/index"] if n in {1, 3, 6, 4} else [] for n in range(1, 7)}
@@ -66,7 +66,7 @@ def test_the_index_comes_page_by_page_and_only_what_was_shown_is_journalled(
 
 
 def test_an_office_of_another_commune_is_refused(kintambo: TestNode, clerk: Headers) -> None:
-    for office, status, code in (("CD-KN-008-01", 403, "other_commune"), ("X", 404, "report_office_unknown")):
+    for office, status, code in (("CD-KN-008-01", 403, "other_commune"), ("X", 404, "office_unknown")):
         params = {"office": office, "year": 2026}
         answer = kintambo.client.get("/v1/reports/index", params=params, headers=clerk)
         assert (answer.status_code, answer.json()["code"]) == (status, code)

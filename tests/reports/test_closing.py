@@ -40,6 +40,6 @@ def test_missing_numbers_are_told_as_stretches() -> None:
 
 def test_a_volume_of_another_commune_is_refused(kintambo: TestNode, clerk: Headers) -> None:
     other = open_book(kintambo, commune="CD-KN-008", office="CD-KN-008-01")
-    for book, status, code in ((other, 403, "other_commune"), ("x", 404, "book_unknown")):
+    for book, status, code in ((other, 403, "other_commune"), ("x", 404, "register_unknown")):
         answer = kintambo.client.get("/v1/reports/closing", params={"book": book}, headers=clerk)
         assert (answer.status_code, answer.json()["code"]) == (status, code)

@@ -17,7 +17,7 @@ from app.civil.projector import number_key
 from app.civil.reprise import Line, take_over
 from app.civil.takeover import tables
 from app.civil.takeover.entering import PAUSE
-from app.civil.takeover.keying import NUMBER, KEYED_BY_ONE, WAITING, keying_row, line_of
+from app.civil.takeover.keying import KEYED_BY_ONE, NUMBER, WAITING, keying_row, line_of
 from app.civil.takeover.mapping import FIELDS
 from app.civil.takeover.receiving import CHUNK, content_of, differences, held_under
 from app.civil.takeover.translating import NotRead, value_of
