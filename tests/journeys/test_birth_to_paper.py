@@ -131,7 +131,7 @@ def test_an_act_annulled_by_a_court_is_said_so_by_every_verifier_and_the_child_i
     decision = {
         "court": COURT,
         "reference": "RC 31",
-        "date": "2026-02-01",
+        "date": "2026-02-02",
         "text": "Annulé : acte dressé deux fois.",
     }
     proposed = desk.post(f"/v1/acts/{act}/annulment", decision, by="registrar")["id"]
