@@ -198,8 +198,9 @@ def _include(application: FastAPI) -> None:
     application.include_router(app.civil.books.endpoints.router)
     application.include_router(app.civil.drafting.endpoints.router)
     application.include_router(app.civil.late.endpoints.router)
-    application.include_router(app.civil.margins.endpoints.router)
+    # Before the acts: /acts/undelivered is no act.
     application.include_router(app.documents.endpoints.router)
+    application.include_router(app.civil.margins.endpoints.router)
     application.include_router(app.documents.open.router)
     application.include_router(app.statistics.endpoints.router)
 
