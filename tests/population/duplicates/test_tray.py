@@ -249,7 +249,7 @@ def test_an_officer_of_one_commune_sees_nothing_of_the_other_side_and_cannot_dec
     assert {sides[KIMBANSEKE][name] for name in ("nom", "birth_date", "mother_name", "declared_on")} == {None}
     assert here.decide(pair["first"]["id"], pair["second"]["id"], "same")["code"] == "other_commune"
     with node.database.read() as connection:
-        assert readings_of(connection, other) == []
+        assert readings_of(connection, [other]) == []
 
 
 def test_a_pages_of_the_tray_follow_each_other_without_loss(kintambo: TestNode) -> None:
