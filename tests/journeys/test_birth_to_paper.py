@@ -104,7 +104,7 @@ def test_a_child_declared_too_late_gets_its_copy_through_the_court_and_keeps_its
     refused = desk.node.client.post(f"/v1/births/{birth}/registration", json=BOOK, headers=desk.registrar)
     assert refused.json()["code"] == "judgment_required"
     receipt, _ = desk.printed(f"/v1/births/{birth}/receipt", {})
-    assert "ne tient pas lieu d'acte de naissance" in " ".join(receipt.replace("’", "'").split())
+    assert "ne tient pas lieu d'acte de naissance" in " ".join(receipt.lower().replace("’", "'").split())
 
     file = desk.post(f"/v1/births/{birth}/procedure", {"requester": "Marie Mbuyi Kapinga, mère"})
     assert file["court_kind"] == "children"
@@ -137,7 +137,7 @@ def test_an_act_annulled_by_a_court_is_said_so_by_every_verifier_and_the_child_i
     proposed = desk.post(f"/v1/acts/{act}/annulment", decision, by="registrar")["id"]
     second = desk.node.officer("registrar")
     confirmed = desk.node.client.post(f"/v1/annulments/{proposed}/confirmation", json={}, headers=second)
-    assert confirmed.status_code == 201, confirmed.text
+    assert confirmed.status_code == 200, confirmed.text
     page = desk.node.client.get("/verify", params={"code": code}).text
     assert "annulé" in page.lower()
     again = desk.post(f"/v1/births/{birth}/registration", BOOK, by="registrar")
