@@ -154,3 +154,10 @@ def test_every_call_that_needs_a_login_says_so(document: dict[str, Any]) -> None
         "POST /sync/v1/sessions", "POST /sync/v1/batches", "POST /sync/v1/bundles", "GET /v1/keys", "GET /v1/annulled",
         "GET /verify",
     }  # fmt: skip
+
+
+def test_the_calls_of_the_readme_are_calls_of_the_server(document: dict[str, Any]) -> None:
+    page = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
+    shown = {re.sub(r"\$[A-Z]+", "*", each) for each in re.findall(r"\$URL(/v1/[\w/$-]+)", page)}
+    assert len(shown) > 8
+    assert shown <= {re.sub(r"\{[^}]+\}", "*", path) for path in document["paths"]}
