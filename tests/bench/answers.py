@@ -84,9 +84,14 @@ def get(client: httpx.Client, path: str, headers: dict[str, str], params: dict[s
 
 def median_of(call: Callable[[int], None]) -> float:
     """Seconds of the middle one of sixty calls."""
+    return statistics.median(times_of(call))
+
+
+def times_of(call: Callable[[int], None]) -> list[float]:
+    """Seconds of each of sixty calls."""
     seconds = []
     for number in range(REQUESTS):
         begun = time.perf_counter()
         call(number)
         seconds.append(time.perf_counter() - begun)
-    return statistics.median(seconds)
+    return seconds
