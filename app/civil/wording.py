@@ -126,8 +126,8 @@ def written_date_words(text: str, precision: str | None) -> str:
 def act_text(values: Values, head: Head) -> str:
     """The text of an act of birth, one paragraph a line, for the clean `values` of a declaration.
 
-    Nothing that is unknown is told as a fault: an unnamed father is not mentioned. Source: contents of the act, Family
-    Code, art. 92 and 118, as the domain describes them.
+    Nothing that is unknown is told as a fault: an unnamed father is not mentioned. What an act holds is the Family
+    Code's; its articles have not been read, so the wording stays to be confirmed by a jurist (docs/fr/loi.md).
     """
     paragraphs = [
         _title(head),
