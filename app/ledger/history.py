@@ -50,10 +50,15 @@ def etag(row: Mapping[str, Any]) -> str:
 
 def check_precondition(row: Mapping[str, Any], if_match: str | None) -> None:
     """Raise 428 without the ETag of what the officer saw (`*` says he saw nothing), 412 when it has changed since."""
+    check_tag(etag(row), if_match)
+
+
+def check_tag(current: str, if_match: str | None) -> None:
+    """The same for the ETag of what is made of several entities."""
     if if_match is None or if_match.strip() in {"", "*"}:
         raise PRECONDITION_REQUIRED()
-    if etag(row) not in _TAG.findall(if_match):
-        raise PRECONDITION_FAILED(headers={"ETag": etag(row)})
+    if current not in _TAG.findall(if_match):
+        raise PRECONDITION_FAILED(headers={"ETag": current})
 
 
 def forked_dots(connection: sa.Connection) -> frozenset[str]:

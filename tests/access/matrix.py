@@ -142,6 +142,10 @@ CALLS: list[Call] = [
     Call("GET", "/v1/births", "read declarations", elsewhere=NOTHING),
     Call("GET", "/v1/births", "read declarations", elsewhere=ELSEWHERE, path=f"/v1/births?commune={OWN}"),
     Call("GET", "/v1/births/{birth_id}", "read declarations", elsewhere=ELSEWHERE, path="/v1/births/{birth}"),
+    Call(
+        "PATCH", "/v1/births/{birth_id}", "declare", "412 precondition_failed", ELSEWHERE, "/v1/births/{birth}",
+        body={}, headers=STALE,
+    ),
     Call("GET", "/v1/tasks", "read declarations", elsewhere=NOTHING),
     Call("GET", "/v1/tasks", "read declarations", elsewhere=ELSEWHERE, path=f"/v1/tasks?commune={OWN}"),
     Call("POST", "/v1/tasks/{task_id}/done", "declare", elsewhere=ELSEWHERE, path="/v1/tasks/{task}/done", body={}),
