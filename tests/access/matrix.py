@@ -72,7 +72,7 @@ def _records() -> list[Call]:
 
 def _tables() -> list[Call]:
     calls = []
-    for table in ("births", "population", "census"):
+    for table in ("births", "population", "census", "delivery"):
         route = f"/v1/statistics/{table}"
         right = "statistics|progress" if table == "census" else "statistics"
         calls.append(Call("GET", route, right, elsewhere=NOTHING))

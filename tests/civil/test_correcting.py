@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.access.tables import read_journal
+from app.ledger.history import current_dots, registers_of
 from app.ledger.tables import conflict
 from tests.access.call import NOBODY
 from tests.civil.conftest import BOOK, Headers, code, household, register, row, rows
@@ -171,16 +172,19 @@ def test_nobody_edits_a_registered_act_and_the_margin_note_to_ask_for_is_named(
         assert f"Pour nom, demandez une mention marginale (POST /v1/acts/{act}/annotations)" in told["detail"]
         assert "rectification (Rectification d'une erreur matérielle, art. 105" in told["detail"]
         assert told["detail"].endswith("Aucune mention marginale ne change : declarant_name.")
+        assert "adoption" in told["detail"]
     # A change of sex is no affair of a recognition or an adoption.
-    assert "adoption" in told["detail"]
     assert "adoption" not in correct(kintambo, clerk, birth, sex="M").json()["detail"]
     assert (row(kintambo, "birth", birth), row(kintambo, "act", act)) == before
 
 
 def test_a_void_declaration_is_not_corrected(kintambo: TestNode, declare: Declare, clerk: Headers) -> None:
     birth = declare()
+    void = {"kind": "birth", "id": birth, "act": "void"}
     with kintambo.database.write() as connection:
-        kintambo.door.write(connection, [{"kind": "birth", "id": birth, "act": "void"}], by=NOBODY)
+        stored = registers_of(connection, "birth", row(kintambo, "birth", birth))
+        par = {name: current_dots(stored, "birth", register=name) for name in stored}
+        kintambo.door.write(connection, [void | {"par": par}], by=NOBODY)
     assert code(correct(kintambo, clerk, birth, prenom="Gloire")) == (409, "declaration_void")
 
 
