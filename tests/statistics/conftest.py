@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from app.access import officers
 from app.access.endpoints import router as access_router
+from app.access.pace import Pace
 from app.access.sessions import Login
 from app.clock import stamp
 from app.database import Database
@@ -138,6 +139,7 @@ def ask(database: Database, register: Register, clock: TestClock, tmp_path: Path
             made.state.standing = read_standing(connection)
         made.state.database, made.state.clock, made.state.territory = database, clock, register.territory
         made.state.settings = Settings(data=tmp_path)
+        made.state.pace = Pace(0)
         made.state.kind, made.state.commune, made.state.secure = kind, commune, False
         made.state.login = Login(database, clock, hours=8, tries=5)
         made.include_router(access_router)
