@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import JSONResponse
 
 from app.access.factors import require_signature
@@ -56,6 +56,7 @@ from app.civil.schemas import (
 from app.civil.tasks import TASK_UNKNOWN, close_task
 from app.civil.today import confirm_day, day_of_registration
 from app.ledger.desk import Desk
+from app.ledger.history import IfMatch
 from sync.catalogue import is_uuid4
 
 router = APIRouter(prefix="/v1", tags=["État civil"])
@@ -170,15 +171,7 @@ def correct_birth(
     *,
     store: Store,
     door: TheDoor,
-    if_match: Annotated[
-        str | None,
-        Header(
-            alias="If-Match",
-            max_length=1000,
-            description="ETag de la naissance lue ; sans lui 428, périmé 412.",
-            examples=['"5f2b6c3e9a7d4c10b8e6f0a1d2c3b4a5"'],
-        ),
-    ] = None,
+    if_match: IfMatch = None,
 ) -> Response:
     """Seulement les champs changés, tant qu'aucun acte n'est dressé ; le projet d'acte est à refaire et à relire.
 
