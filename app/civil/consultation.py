@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from app.access.paging import Position
 from app.civil import tables
 from app.civil.declaration import answered, delay
+from app.civil.drafting.drafts import latest, standing
 from app.civil.finding import birth_row, births_of
 from app.civil.standing import annulled
 from app.ledger.door import Door
@@ -51,8 +52,8 @@ class Births:
 
 @dataclass(frozen=True, slots=True)
 class BirthFile:
-    """One birth with its act as REST shows it, its ETag, its commune, the persons named by id, and the clean values of
-    the declaration."""
+    """One birth with its draft and act as REST shows it, its ETag, its commune, the persons named by id, and the clean
+    values of the declaration."""
 
     shown: dict[str, Any]
     etag: str
@@ -94,9 +95,9 @@ def births(
 
 
 def birth_file(connection: sa.Connection, door: Door, *, birth: str) -> BirthFile:
-    """The whole declaration, the law's answer and the act of one birth; raises `birth_unknown` (404).
+    """The whole declaration, the law's answer, the draft and the act of one birth; raises `birth_unknown` (404).
 
-    The ETag changes when the declaration or its act does, or a paper of the act is handed over.
+    The ETag changes when one of them does, or a paper of the act is handed over.
     """
     row = birth_row(connection, birth)
     birth = row["id"]
@@ -111,8 +112,12 @@ def birth_file(connection: sa.Connection, door: Door, *, birth: str) -> BirthFil
     gone = sa.select(tables.act.c.id).where(of_these, annulled(tables.act.c.id)).order_by(tables.act.c.id)
     annulments = shown["annulled_acts"] = list(connection.execute(gone).scalars())
     delivered = shown["delivered_on"] = _delivered_on(connection, act)
+    draft = latest(connection, birth)
+    shown |= standing(draft, values, registered=act is not None)
+    if delivered is not None:
+        shown["stage"] = "delivered"
     beside = [] if act is None else [etag(act), act["person"] or "", delivered or ""]
-    tag = combined(etag(row), *beside, *annulments) if beside or annulments else etag(row)
+    tag = _combined(etag(row), *beside, *annulments, *([etag(draft)] if draft is not None else []))
     persons = _people(act["person"] if act is not None else None, *(values.get(name) for name in _PEOPLE))
     return BirthFile(shown, tag, door.areas.commune(door.areas.code(row["area"])), persons, values)
 
@@ -282,6 +287,6 @@ def _people(*ids: str | None) -> list[str]:
     return [each for each in dict.fromkeys(ids) if each is not None]
 
 
-def combined(*tags: str) -> str:
-    """One ETag of several."""
-    return f'"{hashlib.sha256("".join(tags).encode()).hexdigest()[:32]}"'
+def _combined(*tags: str) -> str:
+    """One ETag of several; one alone is itself."""
+    return tags[0] if len(tags) == 1 else f'"{hashlib.sha256("".join(tags).encode()).hexdigest()[:32]}"'

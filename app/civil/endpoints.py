@@ -15,6 +15,7 @@ from app.access.officers import Officer
 from app.access.paging import Cursor, Limit, Page, encode_cursor
 from app.access.permissions import Permission, allow
 from app.civil import consultation
+from app.civil.correcting import correct
 from app.civil.declaration import answered, declare, refuse
 from app.civil.desk import (
     IDEMPOTENCY_KEY_REQUIRED,
@@ -30,7 +31,6 @@ from app.civil.desk import (
     position,
     require_birth_id,
 )
-from app.civil.drafting.drafts import latest, standing
 from app.civil.drafting.signing import sign
 from app.civil.registration import Entry
 from app.civil.reprise import TakenOver, read_paper_acts, take_over
@@ -41,6 +41,8 @@ from app.civil.schemas import (
     BirthOut,
     ClockConfirmed,
     ClockIn,
+    Corrected,
+    CorrectionIn,
     Declared,
     Delay,
     Imported,
@@ -53,7 +55,8 @@ from app.civil.schemas import (
 )
 from app.civil.tasks import TASK_UNKNOWN, close_task
 from app.civil.today import confirm_day, day_of_registration
-from app.ledger.history import etag
+from app.ledger.desk import Desk
+from app.ledger.history import IfMatch
 from sync.catalogue import is_uuid4
 
 router = APIRouter(prefix="/v1", tags=["État civil"])
@@ -157,13 +160,31 @@ def read_birth(
             commune=found.commune,
             route="GET /v1/births/{id}",
         )
-        draft = latest(connection, found.shown["id"])
-    registered = found.shown["act"] is not None
-    shown = found.shown | standing(draft, found.values, registered=registered)
-    if shown["delivered_on"] is not None:
-        shown["stage"] = "delivered"
-    tag = found.etag if draft is None else consultation.combined(found.etag, etag(draft))
-    return JSONResponse(shown, headers={"ETag": tag})
+    return JSONResponse(found.shown, headers={"ETag": found.etag})
+
+
+@router.patch("/births/{birth_id}", response_model=Corrected, summary="Corriger une déclaration")
+def correct_birth(
+    birth_id: BirthId,
+    body: CorrectionIn,
+    officer: Annotated[Officer, Depends(allow(Permission.DECLARE))],
+    *,
+    store: Store,
+    door: TheDoor,
+    if_match: IfMatch = None,
+) -> Response:
+    """Seulement les champs changés, tant qu'aucun acte n'est dressé ; le projet d'acte est à refaire et à relire.
+
+    Ce qui est écrit règle le conflit du champ. 409 `already_registered` (la réponse nomme la mention marginale à
+    demander), `declaration_void` ; 412 `precondition_failed` ; 422 `invalid_input` comme à la déclaration.
+    """
+    require_birth_id(birth_id)
+    at = door.clock.clock.now()
+    desk = Desk(door, officer, door.standing.kind, at, "PATCH /v1/births/{id}")
+    given = body.model_dump(exclude_unset=True)
+    with store.write() as connection:
+        found, warnings = correct(connection, desk, birth=birth_id, given=given, if_match=if_match)
+    return JSONResponse(found.shown | {"warnings": warnings}, headers={"ETag": found.etag})
 
 
 @router.post(

@@ -49,7 +49,10 @@ DECLARATION_CONTESTED = problem(
     "declaration_contested", 409, "Déclaration en conflit", "Réglez d'abord le conflit (GET /v1/conflicts)."
 )
 DECLARATION_VOID = problem(
-    "declaration_void", 409, "Déclaration annulée", "Une déclaration annulée ne s'enregistre pas."
+    "declaration_void",
+    409,
+    "Déclaration annulée",
+    "Une déclaration annulée ne se corrige ni ne s'enregistre.",
 )
 
 

@@ -76,9 +76,9 @@ BIRTHS = Source(
 
 
 def declared_twice(
-    connection: sa.Connection, door: Door, officer: Officer, *, birth: str
+    connection: sa.Connection, door: Door, officer: Officer, *, birth: str, route: str = "POST /v1/births"
 ) -> list[dict[str, str]]:
-    """Warnings `possible_duplicate` about a declaration just written: what looks like it on this server.
+    """Warnings `possible_duplicate` about a declaration just written by `route`: what looks like it on this server.
 
     Of a child of a commune the officer does not see, only commune and reference are told. Whose names are told is
     noted in the journal.
@@ -91,7 +91,7 @@ def declared_twice(
     seen = [each.record for each in found if communes is None or each.record.commune in communes]
     at = door.clock.clock.now()
     shown = [("birth", record.id, record.commune) for record in seen]
-    record_reads(connection, officer, shown=shown, route="POST /v1/births", at=at)
+    record_reads(connection, officer, shown=shown, route=route, at=at)
     return [_warning(door, each, named=each.record in seen) for each in found]
 
 

@@ -141,6 +141,13 @@ class BirthIn(Strict):
     office: Code | None = _about("Bureau de l'état civil.", "CD-KN-017-01")
 
 
+class CorrectionIn(BirthIn):
+    """Les champs à corriger d'une déclaration : un champ absent ne change pas, null l'efface."""
+
+    declared_on: FullDate | None = _about("Jour de la déclaration ; il ne s'efface pas.", "2026-11-20")
+    commune: Code | None = _about("Commune ; elle ne s'efface pas.", "CD-KN-017")
+
+
 class JudgmentIn(Strict):
     """Jugement supplétif ou déclaratif de naissance."""
 
@@ -379,4 +386,11 @@ BirthOut = create_model(
         Field([], description="Les actes de cette naissance qu'un tribunal a annulés (GET /v1/acts/{id})."),
     ),
     **_shown(),
+)
+
+Corrected = create_model(
+    "Corrected",
+    __base__=BirthOut,
+    __doc__="La déclaration corrigée, comme la montre GET /v1/births/{id}.",
+    warnings=(list[Warned], Field(description="Ce qu'il faut regarder avant de dresser l'acte.")),
 )

@@ -9,7 +9,7 @@ from hashlib import sha256
 import sqlalchemy as sa
 
 from app.civil import tables
-from app.errors import problem
+from app.errors import Problem, problem
 from app.law.annotations import ANNULMENT
 
 ALREADY_REGISTERED = problem(
@@ -46,8 +46,15 @@ def require_unregistered(connection: sa.Connection, births: Collection[str]) -> 
     """Raise `already_registered` (409) when an act of these declarations (ids) stands."""
     found = standing_act(connection, births)
     if found is not None:
-        named = f"n° {found['number']} de {found['year']} (bureau {found['office']})"
-        raise ALREADY_REGISTERED(f"L'acte {named} existe déjà pour cette naissance.", act=found["id"])
+        raise already_registered(found)
+
+
+def already_registered(act: sa.RowMapping, advice: str = "") -> Problem:
+    """The refusal that names this act (as `standing_act` gives it), and what to do instead (French)."""
+    named = f"n° {act['number']} de {act['year']} (bureau {act['office']})"
+    return ALREADY_REGISTERED(
+        f"L'acte {named} existe déjà pour cette naissance. {advice}".rstrip(), act=act["id"]
+    )
 
 
 def annulment_note(act: str) -> str:

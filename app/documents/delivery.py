@@ -131,27 +131,33 @@ def undelivered(
     return items, (last["registered_on"], last["id"]) if last is not None else None
 
 
-def delivered_share(
-    connection: sa.Connection, door: Door, *, communes: Collection[str] | None
-) -> tuple[int, int]:
-    """(acts drawn up here of which a paper was handed over, all of them): indicator 26. Annulled acts in neither."""
-    count = sa.select(sa.func.count()).select_from(tables.act)
-    acts = connection.execute(count.where(*_drawn_up(door, communes))).scalar_one()
-    waiting = connection.execute(count.where(*_waiting(door, communes))).scalar_one()
-    return acts - waiting, acts
+def delivered_shares(
+    connection: sa.Connection, *, communes: Collection[str] | None
+) -> dict[str | None, tuple[int, int]]:
+    """By commune (acts drawn up here of which a paper was handed over, all of them): indicator 26.
+
+    In these communes (None = all); acts keyed from paper and annulled ones are in neither.
+    """
+    act = tables.act.c
+    fetched = sa.func.sum(sa.case((_handed(), 1), else_=0))
+    query = sa.select(act.commune, fetched, sa.func.count()).where(*_DRAWN_UP).group_by(act.commune)
+    if communes is not None:
+        query = query.where(act.commune.in_(communes))
+    return {commune: (int(delivered), acts) for commune, delivered, acts in connection.execute(query)}
+
+
+_DRAWN_UP = tables.act.c.provenance == "registration", ~annulled(tables.act.c.id)
+
+
+def _handed() -> sa.ColumnElement[bool]:
+    return sa.exists().where(civil_delivery.c.act == tables.act.c.id)
 
 
 def _waiting(door: Door, communes: Collection[str] | None) -> list[sa.ColumnElement[bool]]:
-    handed = sa.exists().where(civil_delivery.c.act == tables.act.c.id)
-    return [*_drawn_up(door, communes), ~handed]
-
-
-def _drawn_up(door: Door, communes: Collection[str] | None) -> list[sa.ColumnElement[bool]]:
-    act = tables.act.c
-    found = [act.provenance == "registration", ~annulled(act.id)]
+    found = [*_DRAWN_UP, ~_handed()]
     if communes is not None:
         areas = (door.areas.id(f"civil:{commune}") for commune in sorted(communes))
-        found.append(act.area.in_([area for area in areas if area is not None]))
+        found.append(tables.act.c.area.in_([area for area in areas if area is not None]))
     return found
 
 

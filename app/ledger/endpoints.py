@@ -10,7 +10,7 @@ from datetime import date, datetime, time
 from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 
 from app.access.jurisdiction import communes_of
 from app.access.officers import Officer, find_username
@@ -20,6 +20,7 @@ from app.clock import KINSHASA, stamp
 from app.ledger import cases, enrolment, revoking, supervision
 from app.ledger.desk import Desk
 from app.ledger.exchange import Config, Now, Store, TheDoor
+from app.ledger.history import IfMatch
 from app.ledger.resolution import Decision, resolve
 from app.ledger.schemas import (
     AreasIn,
@@ -60,15 +61,6 @@ CaseId = Annotated[
         max_length=600,
         description="Identifiant du conflit (`conflict` de la liste).",
         examples=["WyJwZXJzb24iLCI3YjBjNWE1Mi0…"],
-    ),
-]
-IfMatch = Annotated[
-    str | None,
-    Header(
-        alias="If-Match",
-        max_length=1000,
-        description="ETag du conflit lu ; sans lui 428, périmé 412.",
-        examples=['"5f2b6c3e9a7d4c10b8e6f0a1d2c3b4a5"'],
     ),
 ]
 OLDEST, LATEST = date(2000, 1, 1), date(9000, 1, 1)

@@ -6,10 +6,11 @@ import hashlib
 import re
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 import sqlalchemy as sa
+from fastapi import Header
 
 from app.errors import problem
 from app.ledger.entities import undone_merges
@@ -32,6 +33,15 @@ PRECONDITION_FAILED = problem(
     "Relisez la fiche, comparez, puis renvoyez votre modification avec le nouvel ETag.",
 )
 
+IfMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        max_length=1000,
+        description="ETag de ce qui fut lu ; sans lui 428, périmé 412.",
+        examples=['"5f2b6c3e9a7d4c10b8e6f0a1d2c3b4a5"'],
+    ),
+]
 _TAG = re.compile(r'\s*((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)')
 
 
@@ -50,10 +60,15 @@ def etag(row: Mapping[str, Any]) -> str:
 
 def check_precondition(row: Mapping[str, Any], if_match: str | None) -> None:
     """Raise 428 without the ETag of what the officer saw (`*` says he saw nothing), 412 when it has changed since."""
+    check_tag(etag(row), if_match)
+
+
+def check_tag(current: str, if_match: str | None) -> None:
+    """The same for the ETag of what is made of several entities."""
     if if_match is None or if_match.strip() in {"", "*"}:
         raise PRECONDITION_REQUIRED()
-    if etag(row) not in _TAG.findall(if_match):
-        raise PRECONDITION_FAILED(headers={"ETag": etag(row)})
+    if current not in _TAG.findall(if_match):
+        raise PRECONDITION_FAILED(headers={"ETag": current})
 
 
 def forked_dots(connection: sa.Connection) -> frozenset[str]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import orjson
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from app.access.idempotency import IdempotencyKey, StoredAnswer, body_hash, remember, replayed
 from app.access.officers import Officer
@@ -16,6 +16,7 @@ from app.access.paging import BAD_CURSOR, Cursor, Page, decode_cursor, encode_cu
 from app.access.permissions import Permission, allow, clock, database, node_kind
 from app.ledger.desk import Desk
 from app.ledger.door import Door
+from app.ledger.history import IfMatch
 from app.population.households import (
     change_household,
     list_households,
@@ -51,15 +52,6 @@ Id = Annotated[
         alias="id",
         description="Identifiant (UUID version 4).",
         examples=["0c0b1a52-8f63-4a4e-bb0f-9a3a4e9a7a10"],
-    ),
-]
-IfMatch = Annotated[
-    str | None,
-    Header(
-        alias="If-Match",
-        max_length=1000,
-        description="ETag de la fiche lue ; sans lui 428, périmé 412.",
-        examples=['"5f2b6c3e9a7d4c10b8e6f0a1d2c3b4a5"'],
     ),
 ]
 Commune = Annotated[

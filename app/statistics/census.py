@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.statistics.figures import ADULT, Figures, Key, Ratio, in_order, read_cutoff, shown, sums
+from app.statistics.figures import ADULT, Figures, Key, Ratio, in_order, rates, read_cutoff, shown, sums
 from app.statistics.tables import census_cell, population_cell
 from app.territory.places import Territory
 
@@ -90,8 +90,4 @@ def census(
 
 
 def _row(place: dict[str, Any], counts: Counter[str]) -> dict[str, Any]:
-    rates = {
-        name: round(counts[ratio.above] / counts[ratio.below], 6) if counts[ratio.below] else None
-        for name, ratio in RATIOS.items()
-    }
-    return {**place, **{name: counts[name] for name in COUNTS}, **rates}
+    return {**place, **{name: counts[name] for name in COUNTS}, **rates(counts, RATIOS)}

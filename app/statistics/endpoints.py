@@ -1,4 +1,4 @@
-"""GET /v1/statistics/…: births, population and census, as JSON or CSV, for those who may see figures.
+"""GET /v1/statistics/…: births, population, census and delivery, as JSON or CSV, for those who may see figures.
 Opens one snapshot per answer, so that the figures and their cut-off belong together."""
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from app.clock import Clock
 from app.database import Database
 from app.reports.forms import FICTITIOUS
 from app.settings import Settings
-from app.statistics import births, census, exports, population
+from app.statistics import births, census, delivery, exports, population
 from app.statistics.disclosure import disclose, visible_communes
 from app.statistics.figures import Figures, dimensions, read_cutoff, reference_year
-from app.statistics.schemas import BirthsOut, CensusOut, FiguresOut, PopulationOut
+from app.statistics.schemas import BirthsOut, CensusOut, DeliveryOut, FiguresOut, PopulationOut
 from app.territory.places import Territory
 
 router = APIRouter(prefix="/v1/statistics", tags=["Statistiques"])
@@ -220,4 +220,25 @@ def read_census(desk: AtDesk, officer: Follower, *, by: By = "commune", year: Ye
             year=desk.year(connection, year),
             territory=desk.territory,
         ),
+    )
+
+
+@router.get(
+    "/delivery",
+    summary="Actes remis",
+    responses=described(
+        DeliveryOut,
+        "Commune (code);Commune (nom);Actes dressés;Actes remis;Part remise (remis ÷ dressés);Effectif masqué\r\n"
+        "CD-KN-017;Kintambo;40;30;0,75;\r\n",
+    ),
+)
+def read_delivery(desk: AtDesk, officer: Reader, *, by: By = "commune") -> Response:
+    """Ventilations admises : commune. Actes dressés ici, ceux dont un document a été remis, et leur rapport.
+
+    422 `dimension_unknown` ; 403 `other_commune` ; 404 `commune_unknown`.
+    Un planificateur ne voit pas les effectifs de 1 à 4, ni le rapport qui en dépend : `null` avec `suppressed`."""
+    wanted = dimensions(by, delivery.DIMENSIONS)
+    return desk.answer(
+        officer,
+        lambda connection, communes: delivery.delivery(connection, by=wanted, communes=communes),
     )

@@ -34,6 +34,9 @@ COLUMNS = {
     "under18_no_act": "Mineurs sans acte de naissance",
     "refusal_rate": "Taux de refus (refus ÷ contactés)",
     "persons_per_household": "Personnes par ménage (personnes ÷ ménages)",
+    "acts": "Actes dressés",
+    "delivered": "Actes remis",
+    "delivered_rate": "Part remise (remis ÷ dressés)",
     "under18_no_act_rate": "Part des mineurs sans acte (sans acte ÷ mineurs)",
 }
 WORDS = {
@@ -58,8 +61,9 @@ TITLES = {
     "births": "Naissances inscrites",
     "population": "Population résidente",
     "census": "Résultats du recensement",
+    "delivery": "Actes remis",
 }
-FILES = {"births": "naissances", "population": "population", "census": "recensement"}
+FILES = {"births": "naissances", "population": "population", "census": "recensement", "delivery": "remises"}
 
 
 def csv_name(figures: Figures, *, fictitious: bool) -> str:

@@ -115,6 +115,14 @@ def shown(dimension: str, stored: Any, *, territory: Territory) -> Any:
     return (territory.current(stored) or stored) if dimension == "quartier" else stored
 
 
+def rates(counts: Mapping[str, int], ratios: Mapping[str, Ratio]) -> dict[str, float | None]:
+    """The ratios of a row's counts, to six places; None over zero."""
+    return {
+        name: round(counts[ratio.above] / counts[ratio.below], 6) if counts[ratio.below] else None
+        for name, ratio in ratios.items()
+    }
+
+
 def in_order(rows: Iterable[Row], by: tuple[str, ...]) -> list[Row]:
     """Rows in the order of their dimensions, what is unknown last."""
     return sorted(rows, key=lambda row: tuple(_rank(name, row[name]) for name in by))

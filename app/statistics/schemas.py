@@ -114,6 +114,20 @@ class CensusRow(RowOut):
     under18_no_act_rate: Rate
 
 
+class DeliveryRow(RowOut):
+    """Actes dressés et remis d'une commune."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"commune": "CD-KN-017", "acts": 4, "delivered": 3, "delivered_rate": 0.75}]
+        }
+    )
+
+    acts: Count
+    delivered: Count
+    delivered_rate: Rate
+
+
 class FiguresOut(BaseModel):
     """What is said once for a whole table."""
 
@@ -167,3 +181,9 @@ class CensusOut(FiguresOut):
         description="Année au 31 décembre de laquelle l'âge est atteint.", examples=[2026]
     )
     rows: list[CensusRow] = Field(description="Une ligne par lieu.")
+
+
+class DeliveryOut(FiguresOut):
+    """Actes remis à leur famille."""
+
+    rows: list[DeliveryRow] = Field(description="Une ligne par commune où un acte a été dressé.")

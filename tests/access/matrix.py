@@ -72,7 +72,7 @@ def _records() -> list[Call]:
 
 def _tables() -> list[Call]:
     calls = []
-    for table in ("births", "population", "census"):
+    for table in ("births", "population", "census", "delivery"):
         route = f"/v1/statistics/{table}"
         right = "statistics|progress" if table == "census" else "statistics"
         calls.append(Call("GET", route, right, elsewhere=NOTHING))
@@ -142,6 +142,10 @@ CALLS: list[Call] = [
     Call("GET", "/v1/births", "read declarations", elsewhere=NOTHING),
     Call("GET", "/v1/births", "read declarations", elsewhere=ELSEWHERE, path=f"/v1/births?commune={OWN}"),
     Call("GET", "/v1/births/{birth_id}", "read declarations", elsewhere=ELSEWHERE, path="/v1/births/{birth}"),
+    Call(
+        "PATCH", "/v1/births/{birth_id}", "declare", "412 precondition_failed", ELSEWHERE, "/v1/births/{birth}",
+        body={}, headers=STALE,
+    ),
     Call("GET", "/v1/tasks", "read declarations", elsewhere=NOTHING),
     Call("GET", "/v1/tasks", "read declarations", elsewhere=ELSEWHERE, path=f"/v1/tasks?commune={OWN}"),
     Call("POST", "/v1/tasks/{task_id}/done", "declare", elsewhere=ELSEWHERE, path="/v1/tasks/{task}/done", body={}),

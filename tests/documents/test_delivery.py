@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from app.documents.delivery import delivered_share
+from app.documents.delivery import delivered_shares
 from tests.civil.conftest import rows
 from tests.conftest import TestClock
 from tests.documents.conftest import BOOK, Headers, annul
@@ -118,6 +118,6 @@ def test_acts_nobody_fetched_are_listed_with_whom_to_remind_longest_waiting_firs
     assert get("/v1/acts/undelivered?cursor=x", headers=officer).json()["code"] == "bad_cursor"
     assert get("/v1/acts/undelivered?commune=CD-KN-008", headers=officer).status_code == 403
     with kintambo.database.read() as connection:
-        share = delivered_share(connection, kintambo.door, communes={"CD-KN-017"})
-        nowhere = delivered_share(connection, kintambo.door, communes=set())
-    assert (share, nowhere) == ((1, 3), (0, 0))
+        everywhere = delivered_shares(connection, communes=None)
+        elsewhere = delivered_shares(connection, communes={"CD-KN-008"})
+    assert (everywhere, elsewhere) == ({"CD-KN-017": (1, 3)}, {})

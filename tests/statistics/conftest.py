@@ -139,6 +139,7 @@ def ask(database: Database, register: Register, clock: TestClock, tmp_path: Path
             made.state.standing = read_standing(connection)
         made.state.database, made.state.clock, made.state.territory = database, clock, register.territory
         made.state.settings = Settings(data=tmp_path)
+        made.state.pace = Pace(0)
         made.state.kind, made.state.commune, made.state.secure = kind, commune, False
         made.state.login = Login(database, clock, hours=8, tries=5)
         made.state.pace = Pace(0)

@@ -39,7 +39,7 @@ def test_the_description_has_both_forms_in_french_with_examples() -> None:
     application = FastAPI()
     application.include_router(router)
     paths = application.openapi()["paths"]
-    assert set(paths) == {f"/v1/statistics/{name}" for name in ("births", "population", "census")}
+    assert set(paths) == {f"/v1/statistics/{name}" for name in ("births", "population", "census", "delivery")}
     for path in paths.values():
         content = path["get"]["responses"]["200"]["content"]
         assert set(content) == {"application/json", "text/csv"}
@@ -54,6 +54,7 @@ def test_every_table_asks_for_the_permission_to_see_figures() -> None:
         "births": "statistics",
         "population": "statistics",
         "census": "progress|statistics",
+        "delivery": "statistics",
     }
 
 

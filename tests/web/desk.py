@@ -65,6 +65,7 @@ JSON_WRITES = [
     Write("POST", "/v1/persons", "clerk", {"nom": "Ilunga", "sex": "M", "birth_date": "1987-05"}),
     Write("PATCH", "/v1/persons/{id}", "clerk", {"occupation": "vendeuse"}),
     Write("POST", "/v1/births", "clerk", CHILD),
+    Write("PATCH", "/v1/births/{birth_id}", "clerk", {"prenom": "Grâce"}),
     Write("POST", "/v1/births/{birth_id}/registration", "registrar", {**BOOK, "judgment": JUDGMENT}),
     Write("POST", "/v1/conflicts/{id}/resolution", "clerk", {"value": {"nom": "Ilunga"}, "evidence": "document"}),
     Write("POST", "/v1/tasks/{task_id}/done", "clerk", {"note": "Recensé chez sa grand-mère."}),

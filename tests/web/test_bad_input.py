@@ -103,6 +103,13 @@ CANNOT_BE: list[tuple[str, dict[str, Any], str]] = [
     *(("POST /v1/births", {"birth_date": day}, "birth_date") for day in (*NO_DATES, "2026-02-03", "2030-01")),
     *(("POST /v1/births", {"declared_on": day}, "declared_on") for day in (*NO_DATES, "2026-02-03", "2026", "2026-01")),
     *(("POST /v1/births", {"mother_birth_date": day}, "mother_birth_date") for day in NO_DATES),
+    *(
+        ("PATCH /v1/births/{birth_id}", {"birth_date": day}, "birth_date")
+        for day in (*NO_DATES, "2026-02-03", "2026-02-02", "2030-01")
+    ),
+    ("PATCH /v1/births/{birth_id}", {"birth_date": "2026", "birth_precision": "day"}, "birth_precision"),
+    *(("PATCH /v1/births/{birth_id}", {kept: None}, kept) for kept in ("commune", "declared_on")),
+    ("PATCH /v1/births/{birth_id}", {"mother_quartier": "9999999"}, "mother_quartier"),
     ("POST /v1/births", {"declared_on": "2026-01-09"}, "birth_date"),
     ("POST /v1/births", {"mother_birth_date": "2026-01-20"}, "mother_birth_date"),
     ("POST /v1/births", {"birth_date": "2026", "birth_precision": "day"}, "birth_precision"),
