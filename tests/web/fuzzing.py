@@ -1,0 +1,177 @@
+"""Calls every operation of the API with what its description allows and forbids, made by schemathesis from one seed, and
+keeps what the server answers against its own description. What is planted on the node is tests/web/desk.py's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import requests
+import schemathesis
+from fastapi import FastAPI
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis import strategies as st
+from schemathesis import APIOperation, Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.web.client import InProcess
+
+SEED = 20261126
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    response_headers_conformance,
+]
+# An answer without content is described without a type.
+EMPTY = (204, 304)
+HOST = "http://mboka.example"
+
+Headers = Mapping[str, str]
+Known = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Planted:
+    """What stands on the node for one operation: values that exist, by parameter, and a body it accepts."""
+
+    parameters: Known = field(default_factory=dict)
+    body: Known = field(default_factory=dict)
+
+
+@dataclass
+class Report:
+    """How often each operation was called, what it answered, and every answer that should not be."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    answers: Counter[tuple[str, int]] = field(default_factory=Counter)
+    faults: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def cases(self) -> int:
+        """All calls."""
+        return self.calls.total()
+
+    def keep(self, label: str, fault: str, case: Case) -> None:
+        """One example of each kind of fault is enough to find its cause."""
+        self.faults.setdefault(f"{label}: {fault}", case.as_curl_command()[:1000])
+
+
+def operations_of(application: FastAPI) -> list[APIOperation[Any, Any, Any, Any]]:
+    """Every operation the application describes."""
+    schema = schemathesis.openapi.from_dict(application.openapi(), config=schemathesis.Config())
+    return [found.ok() for found in schema.get_all_operations()]
+
+
+def fuzz(
+    application: FastAPI,
+    operation: APIOperation[Any, Any, Any, Any],
+    *,
+    count: int,
+    report: Report,
+    headers: Callable[[], Headers] = dict,
+    planted: Planted | None = None,
+) -> None:
+    """Call `operation` up to `count` times; what it answered goes into the report. The same seed, the same calls."""
+    client, label, here = InProcess(application), operation.label, planted or Planted()
+
+    @seed(SEED)
+    @settings(
+        max_examples=count, database=None, deadline=None, phases=[Phase.generate], verbosity=Verbosity.quiet,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(cases(operation), st.randoms(use_true_random=False), st.integers(0, 3))
+    def one(case: Case, chance: Any, share: int) -> None:
+        if share:
+            plant_values(case, here, chance.random)
+        answer = send(client, case, headers())
+        report.calls[label] += 1
+        report.answers[label, answer.status_code] += 1
+        for fault in faults_of(case, answer):
+            report.keep(label, fault, case)
+
+    one()
+
+
+def cases(operation: APIOperation[Any, Any, Any, Any]) -> st.SearchStrategy[Case]:
+    """As often what the description allows as what it forbids."""
+    allowed = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
+    given_something = operation.body or any(operation.iter_parameters())
+    if not given_something:
+        return allowed
+    return st.one_of(allowed, operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
+
+
+def plant_values(case: Case, planted: Planted, chance: Callable[[], float]) -> None:
+    """Let the call be about something that exists: real values of parameters, and the generated fields in a body that
+    is otherwise accepted."""
+    for name in case.path_parameters:
+        if name in planted.parameters and chance() < 0.8:
+            case.path_parameters[name] = planted.parameters[name]
+    for part in (case.query, case.headers):
+        for name in list(part or ()):
+            if name in planted.parameters and chance() < 0.5:
+                part[name] = planted.parameters[name]
+    if planted.body and isinstance(case.body, dict):
+        case.body = {
+            **planted.body,
+            **{name: value for name, value in case.body.items() if chance() < 0.4},
+        }
+
+
+def send(client: InProcess, case: Case, headers: Headers) -> httpx.Response:
+    """The answer of the application in this process to this case, asked with these headers."""
+    said = case.as_transport_kwargs(base_url=HOST)
+    said["headers"] = {k: v for k, v in said["headers"].items() if k.lower() not in OURS} | dict(headers)
+    asked = requests.Request(**said).prepare()
+    content = asked.body.encode() if isinstance(asked.body, str) else asked.body
+    return client.request(
+        str(asked.method), str(asked.url).removeprefix(HOST), content=content, headers=raw(asked.headers)
+    )
+
+
+OURS = {"authorization", "x-schemathesis-testcaseid", "content-length"}
+
+
+def raw(headers: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
+    """Header values as bytes: they need not be ASCII."""
+    return [
+        (name.encode(), value if isinstance(value, bytes) else str(value).encode("latin-1", "replace"))
+        for name, value in headers.items()
+        if name.lower() != "content-length"
+    ]
+
+
+def faults_of(case: Case, answer: httpx.Response) -> Iterable[str]:
+    """Every way in which this answer is not one the description promises."""
+    try:
+        case.validate_response(answer, checks=list(CHECKS))
+    except FailureGroup as group:
+        yield from (describe(each, answer) for each in group.exceptions)
+    except Failure as failure:
+        yield describe(failure, answer)
+    if answer.content and answer.status_code not in EMPTY:
+        described = case.operation.responses.find_by_status_code(answer.status_code)
+        if described is not None and not described.definition.get("content"):
+            yield f"{answer.status_code} with a body of no described type ({answer.headers.get('content-type')})"
+
+
+def describe(failure: BaseException, answer: httpx.Response) -> str:
+    """What is wrong, without what differs from one call to the next."""
+    message = str(getattr(failure, "message", failure))
+    return f"{answer.status_code} {getattr(failure, 'title', type(failure).__name__)} {message.split(chr(10))[0]}"
+
+
+__all__ = ["SEED", "Planted", "Report", "fuzz", "operations_of", "quote"]
