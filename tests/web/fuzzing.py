@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import requests
@@ -15,7 +15,7 @@ import schemathesis
 from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
-from schemathesis import APIOperation, Case, GenerationMode
+from schemathesis import APIOperation, Case, GenerationMode, SerializationContext
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.specs.openapi.checks import (
@@ -39,16 +39,25 @@ CHECKS = [
 EMPTY = (204, 304)
 HOST = "http://mboka.example"
 
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(_context: SerializationContext, value: Any) -> bytes:
+    """A file of lines is sent as it is; what is no text, as Python writes it."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+
+
 Headers = Mapping[str, str]
 Known = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Planted:
-    """What stands on the node for one operation: values that exist, by parameter, and a body it accepts."""
+    """What stands on the node for one operation: values that exist, by parameter (or what gives the present one), and a
+    body it accepts: fields, or the bytes of a file."""
 
     parameters: Known = field(default_factory=dict)
-    body: Known = field(default_factory=dict)
+    body: Known | bytes = field(default_factory=dict)
 
 
 @dataclass
@@ -93,9 +102,9 @@ def fuzz(
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(cases(operation), st.randoms(use_true_random=False), st.integers(0, 3))
-    def one(case: Case, chance: Any, share: int) -> None:
+    def one(case: Case, chance: Random, share: int) -> None:
         if share:
-            plant_values(case, here, chance.random)
+            plant_values(case, here, chance)
         answer = send(client, case, headers())
         report.calls[label] += 1
         report.answers[label, answer.status_code] += 1
@@ -106,29 +115,52 @@ def fuzz(
 
 
 def cases(operation: APIOperation[Any, Any, Any, Any]) -> st.SearchStrategy[Case]:
-    """As often what the description allows as what it forbids."""
+    """Twice as often what the description allows as what it forbids."""
     allowed = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
-    given_something = operation.body or any(operation.iter_parameters())
-    if not given_something:
+    if not operation.body and not any(operation.iter_parameters()):
         return allowed
-    return st.one_of(allowed, operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
+    return st.one_of(allowed, allowed, operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
 
 
-def plant_values(case: Case, planted: Planted, chance: Callable[[], float]) -> None:
-    """Let the call be about something that exists: real values of parameters, and the generated fields in a body that
-    is otherwise accepted."""
-    for name in case.path_parameters:
-        if name in planted.parameters and chance() < 0.8:
-            case.path_parameters[name] = planted.parameters[name]
-    for part in (case.query, case.headers):
+def plant_values(case: Case, planted: Planted, chance: Random) -> None:
+    """Let the call be about something that exists: real values of parameters (some of them damaged), and a body that is
+    accepted but for some generated fields or some bytes."""
+    named = {name.lower(): value for name, value in planted.parameters.items()}
+    declared = {each.name.lower(): each for each in case.operation.headers}
+    for name in declared.keys() & named.keys():
+        case.headers.setdefault(name, "")
+    for part, share in ((case.path_parameters, 0.85), (case.query, 0.6), (case.headers, 0.8)):
         for name in list(part or ()):
-            if name in planted.parameters and chance() < 0.5:
-                part[name] = planted.parameters[name]
-    if planted.body and isinstance(case.body, dict):
-        case.body = {
-            **planted.body,
-            **{name: value for name, value in case.body.items() if chance() < 0.4},
-        }
+            if name.lower() in named and chance.random() < share:
+                value = named[name.lower()]
+                part[name] = damaged(value() if callable(value) else value, chance)
+    if isinstance(planted.body, bytes):
+        if case.operation.body and chance.random() < 0.8:
+            case.body = torn(planted.body, chance)
+    elif planted.body and isinstance(case.body, dict):
+        share = chance.choice((0.1, 0.1, 0.3))
+        kept = {name: value for name, value in case.body.items() if chance.random() < share}
+        case.body = {**planted.body, **kept}
+
+
+def damaged(value: str, chance: Random) -> str:
+    """The value itself, or one time in ten with one character cut or exchanged."""
+    if not value or chance.random() < 0.9:
+        return value
+    at = chance.randrange(len(value))
+    return value[:at] + chance.choice(("", "é", "0", "%", "A")) + value[at + 1 :]
+
+
+def torn(data: bytes, chance: Random) -> bytes:
+    """The bytes themselves, or cut, or with up to three others among them."""
+    if not data or chance.random() < 0.3:
+        return data
+    if chance.random() < 0.2:
+        return data[: chance.randrange(len(data))]
+    changed = bytearray(data)
+    for _ in range(chance.randint(1, 3)):
+        changed[chance.randrange(len(changed))] = chance.choice((0, 9, 10, 34, 48, 92, 123, 0xED, 0xFF))
+    return bytes(changed)
 
 
 def send(client: InProcess, case: Case, headers: Headers) -> httpx.Response:
@@ -172,6 +204,3 @@ def describe(failure: BaseException, answer: httpx.Response) -> str:
     """What is wrong, without what differs from one call to the next."""
     message = str(getattr(failure, "message", failure))
     return f"{answer.status_code} {getattr(failure, 'title', type(failure).__name__)} {message.split(chr(10))[0]}"
-
-
-__all__ = ["SEED", "Planted", "Report", "fuzz", "operations_of", "quote"]
