@@ -311,9 +311,7 @@ def operations(
     return Response(body, media_type=NDJSON, headers=headers)
 
 
-@router.get(
-    "/receipts", summary="Les reçus des lots de l'appareil", response_class=Response, responses=LINES
-)
+@router.get("/receipts", summary="Les reçus des lots de l'appareil", response_class=Response, responses=LINES)
 def receipts(
     sender: Caller,
     store: Store,

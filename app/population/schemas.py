@@ -185,7 +185,9 @@ class Standing(BaseModel):
     dot: str = Field(description="Opération qui l'a écrite.", examples=["3b241101-e2bb-4255-8caf:77:12"])
 
 
-_DOUBTFUL = {"description": "Valeur douteuse, telle qu'un appareil l'a écrite : le champ est nommé dans `doubtful`."}
+_DOUBTFUL = {
+    "description": "Valeur douteuse, telle qu'un appareil l'a écrite : le champ est nommé dans `doubtful`."
+}
 
 
 class Record(BaseModel):
