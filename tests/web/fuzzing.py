@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from schemathesis import APIOperation, Case, GenerationMode, SerializationContext
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -50,6 +51,7 @@ def lines(_context: SerializationContext, value: Any) -> bytes:
 
 Headers = Mapping[str, str]
 Known = Mapping[str, Any]
+Operation = APIOperation[Any, Any, Any, Any]
 
 
 @dataclass(frozen=True)
@@ -74,20 +76,23 @@ class Report:
         """All calls."""
         return self.calls.total()
 
-    def keep(self, label: str, fault: str, case: Case) -> None:
+    def keep(self, label: str, fault: str, case: Case[Any]) -> None:
         """One example of each kind of fault is enough to find its cause."""
         self.faults.setdefault(f"{label}: {fault}", case.as_curl_command()[:1000])
 
 
-def operations_of(application: FastAPI) -> list[APIOperation[Any, Any, Any, Any]]:
+def operations_of(application: FastAPI) -> list[Operation]:
     """Every operation the application describes."""
     schema = schemathesis.openapi.from_dict(application.openapi(), config=schemathesis.Config())
-    return [found.ok() for found in schema.get_all_operations()]
+    found = list(schema.get_all_operations())
+    broken = [each.err() for each in found if not isinstance(each, Ok)]
+    assert broken == [], "the description cannot be read"
+    return [each.ok() for each in found if isinstance(each, Ok)]
 
 
 def fuzz(
     application: FastAPI,
-    operation: APIOperation[Any, Any, Any, Any],
+    operation: Operation,
     *,
     count: int,
     report: Report,
@@ -103,7 +108,7 @@ def fuzz(
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(cases(operation), st.randoms(use_true_random=False), st.integers(0, 3))
-    def one(case: Case, chance: Random, share: int) -> None:
+    def one(case: Case[Any], chance: Random, share: int) -> None:
         if share:
             plant_values(case, here, chance)
         answer = send(client, case, headers())
@@ -115,7 +120,7 @@ def fuzz(
     one()
 
 
-def cases(operation: APIOperation[Any, Any, Any, Any]) -> st.SearchStrategy[Case]:
+def cases(operation: Operation) -> st.SearchStrategy[Case[Any]]:
     """Twice as often what the description allows as what it forbids."""
     allowed = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
     if not operation.body and not any(operation.iter_parameters()):
@@ -123,7 +128,7 @@ def cases(operation: APIOperation[Any, Any, Any, Any]) -> st.SearchStrategy[Case
     return st.one_of(allowed, allowed, operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
 
 
-def plant_values(case: Case, planted: Planted, chance: Random) -> None:
+def plant_values(case: Case[Any], planted: Planted, chance: Random) -> None:
     """Let the call be about something that exists: real values of parameters (some of them damaged), and a body that is
     accepted but for some generated fields or some bytes."""
     named = {name.lower(): value for name, value in planted.parameters.items()}
@@ -164,7 +169,7 @@ def torn(data: bytes, chance: Random) -> bytes:
     return bytes(changed)
 
 
-def send(client: InProcess, case: Case, headers: Headers) -> httpx.Response:
+def send(client: InProcess, case: Case[Any], headers: Headers) -> httpx.Response:
     """The answer of the application in this process to this case, asked with these headers."""
     said = case.as_transport_kwargs(base_url=HOST)
     said["headers"] = {k: v for k, v in said["headers"].items() if k.lower() not in OURS} | dict(headers)
@@ -188,7 +193,7 @@ def raw(headers: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def faults_of(case: Case, answer: httpx.Response) -> Iterable[str]:
+def faults_of(case: Case[Any], answer: httpx.Response) -> Iterable[str]:
     """Every way in which this answer is not one the description promises."""
     try:
         case.validate_response(answer, checks=list(CHECKS))

@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import xlsxwriter
+import xlsxwriter  # type: ignore[import-untyped]
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from schemathesis import APIOperation
 
 from app.web import problems
 from sync.bundle import Record, write_bundle
@@ -23,10 +22,10 @@ from tests.conftest import FULL, Engines
 from tests.lasting import ENGINES
 from tests.nodes import household_of
 from tests.web.desk import JSON_WRITES, Desk, open_desk
-from tests.web.fuzzing import SEED, Headers, Planted, Report, fuzz, operations_of
+from tests.web.fuzzing import SEED, Headers, Operation, Planted, Report, fuzz, operations_of
 
 # Calls of each operation at most: fewer where each takes longer.
-CALLS_EACH = {"sqlite": 200, "postgresql": 60} if FULL else {"sqlite": 6, "postgresql": 3}
+CALLS_EACH = {"sqlite": 200, "postgresql": 60} if FULL else {"sqlite": 5, "postgresql": 2}
 
 # Who asks, when several may.
 FIRST = ("registrar", "clerk", "admin", "supervisor", "planner", "agent")
@@ -101,7 +100,7 @@ class Callers:
         said = self.desk.headers[role]
         return lambda: said
 
-    def planted(self, operation: APIOperation[Any, Any, Any, Any]) -> Planted:
+    def planted(self, operation: Operation) -> Planted:
         """The ids of what exists, by the names of this operation's parameters, and a body it accepts."""
         kind = operation.path.removeprefix("/v1/").partition("/")[0]
         ids, desk = self.desk.ids, self.desk
@@ -122,21 +121,31 @@ class Callers:
         return Planted(known, self.files.get(operation.label) or self.bodies.get(operation.label, {}))
 
 
+@pytest.fixture(scope="module")
+def described() -> list[Operation]:
+    """Kept from one engine to the next: reading the whole description takes seconds, and it is the same."""
+    return []
+
+
 @pytest.fixture(scope="module", params=ENGINES)
 def run(
-    request: pytest.FixtureRequest, engines: Engines, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    engines: Engines,
+    tmp_path_factory: pytest.TempPathFactory,
+    *,
+    described: list[Operation],
 ) -> Iterator[tuple[str, list[str], Report]]:
     """(engine, the operations described, what came of calling them all)."""
     engine, report = request.param, Report()
     with open_desk(engines, engine, tmp_path_factory.mktemp("schemathesis")) as desk:
         application, callers = desk.node.app, Callers(desk)
-        operations = operations_of(application)
-        for each in operations:
+        described.extend([] if described else operations_of(application))
+        for each in described:
             fuzz(
                 application, each, count=CALLS_EACH[engine], report=report,
                 headers=callers.headers_of(each.label), planted=callers.planted(each),
             )  # fmt: skip
-        yield engine, [each.label for each in operations], report
+        yield engine, [each.label for each in described], report
 
 
 def test_no_call_crashes_the_server_or_is_answered_as_nowhere_described(
