@@ -71,7 +71,7 @@ class Once:
 
     def keep(self, connection: sa.Connection, door: Door, answer: BaseModel) -> Response:
         """Answer 201, remembered in the transaction of the write itself."""
-        body = answer.model_dump_json()
+        body = answer.model_dump_json(by_alias=True)
         if self.key is not None:
             remember(
                 connection,

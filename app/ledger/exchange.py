@@ -43,6 +43,22 @@ BUNDLED = {
     "schema": {"type": "string", "description": "Enregistrements : un en-tête JSON, puis ses octets."},
     "example": '{"type":"batch","len":128,"signature":"eyJ…..MEU…"}\n…\n',
 }
+
+
+def _sent(media_type: str, description: str) -> dict[str, Any]:
+    """How an answer that is no JSON document is described."""
+    content = {media_type: {"schema": {"type": "string", "description": description}}}
+    return {"description": "Réponse.", "content": content}
+
+
+LINES: dict[int | str, dict[str, Any]] = {200: _sent(NDJSON, "Un objet JSON par ligne.")}
+PACKED: dict[int | str, dict[str, Any]] = {
+    200: _sent(GZIP, "Le paquet entier."),
+    206: _sent(GZIP, "Le passage demandé par Range."),
+}
+RECEIVED: dict[int | str, dict[str, Any]] = {
+    200: _sent("application/octet-stream", "Les reçus, en enregistrements comme ceux de la demande.")
+}
 Store = Annotated[Database, Depends(database)]
 Now = Annotated[Clock, Depends(clock)]
 Config = Annotated[Settings, Depends(node_settings)]
@@ -206,7 +222,9 @@ def device_status(sender: Caller, store: Store) -> dict[str, Any]:
         return ranges_of(connection, sender.dev)
 
 
-@router.get("/changes", summary="Les fiches des zones de l'appareil", response_class=Response)
+@router.get(
+    "/changes", summary="Les fiches des zones de l'appareil", response_class=Response, responses=LINES
+)
 async def changes(
     sender: Caller,
     store: Store,
@@ -243,7 +261,12 @@ async def packs(
     return [PackOut.model_validate(each.offer()) for each in found]
 
 
-@router.get("/packs/{sha256}", summary="Un paquet, entier ou par morceaux", response_class=Response)
+@router.get(
+    "/packs/{sha256}",
+    summary="Un paquet, entier ou par morceaux",
+    response_class=Response,
+    responses=PACKED,
+)
 def pack(
     sha256: Annotated[
         str, Path(max_length=64, description="SHA-256 du fichier.", examples=["9f86d081884c…"])
@@ -260,7 +283,9 @@ def pack(
     return send_file(path, GZIP, etag=sha256, asked=range_, if_range=if_range)
 
 
-@router.get("/operations", summary="Les opérations des zones d'une commune", response_class=Response)
+@router.get(
+    "/operations", summary="Les opérations des zones d'une commune", response_class=Response, responses=LINES
+)
 def operations(
     sender: Caller,
     store: Store,
@@ -286,7 +311,7 @@ def operations(
     return Response(body, media_type=NDJSON, headers=headers)
 
 
-@router.get("/receipts", summary="Les reçus des lots de l'appareil", response_class=Response)
+@router.get("/receipts", summary="Les reçus des lots de l'appareil", response_class=Response, responses=LINES)
 def receipts(
     sender: Caller,
     store: Store,
@@ -312,6 +337,7 @@ def receipts(
     "/bundles",
     summary="Envoyer beaucoup de lots à la fois",
     response_class=Response,
+    responses=RECEIVED,
     openapi_extra={
         "requestBody": {
             "required": True,

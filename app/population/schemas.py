@@ -6,7 +6,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from app.ledger.values import readable
 from sync.catalogue import is_date, is_uuid4
@@ -183,6 +185,11 @@ class Standing(BaseModel):
     dot: str = Field(description="Opération qui l'a écrite.", examples=["3b241101-e2bb-4255-8caf:77:12"])
 
 
+_DOUBTFUL = {
+    "description": "Valeur douteuse, telle qu'un appareil l'a écrite : le champ est nommé dans `doubtful`."
+}
+
+
 class Record(BaseModel):
     """What every record shows beside its fields."""
 
@@ -209,6 +216,15 @@ class Record(BaseModel):
     others: dict[str, Any] | None = Field(
         None, description="Champs d'une version plus récente, gardés sans être compris."
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """A doubtful value is shown as a device wrote it: of each field that devices write, the description says so."""
+        described = handler(core)
+        fields = handler.resolve_ref_schema(described)["properties"]
+        for name in fields.keys() & (HouseholdFields.model_fields.keys() | PersonFields.model_fields.keys()):
+            fields[name]["anyOf"] = [*fields[name]["anyOf"], _DOUBTFUL]
+        return described
 
 
 class PersonOut(Record, PersonFields):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import PlainTextResponse
 
 from app.access.officers import Officer
@@ -15,6 +15,7 @@ from app.civil.desk import Store, TheDoor, json_answer
 from app.civil.readers.readings import readings_of_person, seen_person, told_in_french
 from app.civil.readers.schemas import ReadingOut
 from app.ledger.desk import Desk
+from app.population.endpoints import Id
 
 ROUTE = "GET /v1/persons/{id}/readers"
 
@@ -28,7 +29,7 @@ router = APIRouter(prefix="/v1", tags=["Population"])
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 def read_readers(
-    identity: Annotated[str, Path(alias="id", max_length=100, description="Identifiant de la personne.")],
+    identity: Id,
     officer: Annotated[Officer, Depends(allow(Permission.READERS))],
     store: Store,
     *,
