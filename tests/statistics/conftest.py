@@ -142,7 +142,6 @@ def ask(database: Database, register: Register, clock: TestClock, tmp_path: Path
         made.state.pace = Pace(0)
         made.state.kind, made.state.commune, made.state.secure = kind, commune, False
         made.state.login = Login(database, clock, hours=8, tries=5)
-        made.state.pace = Pace(0)
         made.include_router(access_router)
         made.include_router(router)
         problems.install(made)

@@ -177,6 +177,7 @@ def reprise(desk: Desk, *lines: bytes, key: str = "reprise-1", **headers: str) -
 
 def test_a_line_that_is_no_act_is_named_and_nothing_of_its_file_comes_in(desk: Desk) -> None:
     act = {name: value for name, value in ACT.items() if name != "judgment"}
+    before = desk.get("/v1/births?year=2011", "registrar").json()["items"]
     with desk.neighbours():
         for name, line in BAD_LINES.items():
             answer = reprise(desk, text_of(act), line, text_of({**act, "number": 3}))
@@ -188,7 +189,7 @@ def test_a_line_that_is_no_act_is_named_and_nothing_of_its_file_comes_in(desk: D
         assert refused(reprise(desk, b"x" * BIG)) == "too_large"
         bomb, said, code = BROKEN["a gzip bomb"]
         assert refused(reprise(desk, bomb, **said)) == code
-        assert desk.get("/v1/births?year=2011", "registrar").json()["items"] == []
+        assert desk.get("/v1/births?year=2011", "registrar").json()["items"] == before
 
 
 def test_a_strange_value_in_any_field_of_a_paper_act_never_breaks_the_server(desk: Desk) -> None:
