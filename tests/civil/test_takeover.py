@@ -225,7 +225,8 @@ def test_a_mapping_says_what_the_headings_do_not(kintambo: TestNode, registrar: 
     ).encode()
     refused = bring(kintambo, registrar, body)
     assert (refused.status_code, refused.json()["code"]) == (422, "mapping_invalid")
-    assert "la colonne « Remarques » n'a pas de champ" in refused.json()["errors"]
+    fault = {"field": "Remarques", "message": "la colonne « Remarques » n'a pas de champ"}
+    assert fault in refused.json()["errors"]
     columns = {
         "Num": "number", "Enfant": "nom", "G": {"field": "sex", "values": {"Gars": "M"}}, "Jour": "registered_on",
         "Remarques": None,

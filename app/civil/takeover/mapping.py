@@ -59,21 +59,28 @@ class Plan:
         """
         named = {plain(name): each for name, each in self.columns.items()}
         found = [(at, name, named.get(plain(name))) for at, name in enumerate(headings) if name]
-        faults = [f"la colonne « {name[:80]} » n'a pas de champ" for _, name, each in found if each is None]
+        faults = [
+            (name[:80], f"la colonne « {name[:80]} » n'a pas de champ")
+            for _, name, each in found
+            if each is None
+        ]
         present = {plain(name) for name in headings}
         strange = [name for name in self.columns if plain(name) not in present]
-        faults += [f"le fichier n'a pas de colonne « {name[:80]} »" for name in strange]
+        faults += [(name[:80], f"le fichier n'a pas de colonne « {name[:80]} »") for name in strange]
         bound = [(at, name, each) for at, name, each in found if each is not None and each.field is not None]
         given = [each.field for _, _, each in bound]
         twice = {name for name in given if given.count(name) > 1 and name != "witnesses"}
-        faults += [f"deux colonnes disent « {name} »" for name in sorted(filter(None, twice))]
+        faults += [(name, f"deux colonnes disent « {name} »") for name in sorted(filter(None, twice))]
         faults += [
-            f"aucune colonne ne dit « {name} »" for name in NEEDED if name not in {*given, *self.constants}
+            (name, f"aucune colonne ne dit « {name} »")
+            for name in NEEDED
+            if name not in {*given, *self.constants}
         ]
         if faults:
-            shown = " ; ".join(faults[:20])
+            shown = " ; ".join(message for _, message in faults[:20])
             said = f"{shown[0].upper()}{shown[1:]}."
-            raise MAPPING_INVALID(said, errors=faults[:50], suggestion=suggest(headings).shown())
+            errors = [{"field": name, "message": message} for name, message in faults[:50]]
+            raise MAPPING_INVALID(said, errors=errors, suggestion=suggest(headings).shown())
         return bound
 
 
