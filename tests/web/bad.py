@@ -6,12 +6,16 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import httpx
 from backports import zstd
 
+from tests.conftest import FULL
 from tests.web.conftest import refusal
+
+T = TypeVar("T")
 
 BIG = 10_000_000
 UUID4 = "7b0f2f4e-5f55-4c3a-9a0c-2f1e6a3d9b10"
@@ -87,6 +91,12 @@ STRANGE: list[Any] = [
     None, True, 0, 2**53, -(2**63), 10**30, 1e300, "", SQL, "x" * 20_000, "\u202eabc", "２０２６", "2026-02-30", UUID4,
     ["x"] * 2000, {"a": {"b": [1]}},
 ]  # fmt: skip
+
+
+def share(values: Sequence[T], at: int, *, of: int = 3) -> Sequence[T]:
+    """Every third of these values, other ones for each place `at`; all of them in the full run."""
+    return values if FULL else values[at % of :: of]
+
 
 # Text of a query or a path, as it stands in the address.
 ADDRESSED = [

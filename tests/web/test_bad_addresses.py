@@ -12,7 +12,7 @@ import pytest
 from app.access.permissions import classification
 from tests.conftest import Engines
 from tests.lasting import ENGINES
-from tests.web.bad import ADDRESSED, NO_IDS, UUID4, refused, text_of, told_or_done
+from tests.web.bad import ADDRESSED, NO_IDS, UUID4, refused, share, text_of, told_or_done
 from tests.web.desk import JSON_WRITES, Desk, Write, open_desk
 
 # Who may read what: any officer who may, so that it is the value that is refused.
@@ -54,9 +54,9 @@ def test_no_value_of_a_query_breaks_the_server(desk: Desk) -> None:
     asked = queries(desk)
     assert len(asked) > 30
     with desk.neighbours():
-        for route, name in asked:
+        for at, (route, name) in enumerate(asked):
             path, role = desk.path(route), reader(route)
-            for text in ADDRESSED:
+            for text in share(ADDRESSED, at):
                 code = told_or_done(desk.get(f"{path}?{name}={text}", role))
                 assert code not in {"role_forbidden", "login_required"}, (route, role)
             told_or_done(desk.get(f"{path}?{name}=1&{name}=2&{name}", role))
@@ -98,14 +98,18 @@ def test_a_cursor_somebody_made_up_is_refused_or_ends_the_list(desk: Desk) -> No
         for route in listed:
             for text in [*made_up, "!!!", "====", "%C3%A9", "AAAAA", "x" * 2001]:
                 code = told_or_done(desk.get(f"{route}?cursor={text}", reader(route)))
-                assert code in {"200", "bad_cursor", "invalid_input"}, (route, text)
+                assert code in {"200", "bad_cursor"} or is_nobody(code), (route, text)
 
 
 NOBODY = {
-    "not_found", "invalid_input", "birth_unknown", "commune_unknown", "officer_unknown", "task_unknown",
-    "conflict_not_found", "pair_unknown", "quarantined_not_found", "session_required", "device_not_found",
-    "role_forbidden",
-}  # fmt: skip
+    *("not_found", "invalid_input", "conflict_not_found", "quarantined_not_found", "device_not_found"),
+    *("session_required", "role_forbidden", "no_second_factor"),
+}
+
+
+def is_nobody(code: str) -> bool:
+    """Whether a refusal says that there is no such thing, or not for this officer."""
+    return code in NOBODY or code.endswith("_unknown")
 
 
 def test_an_id_that_is_none_finds_nobody(desk: Desk) -> None:
@@ -118,9 +122,10 @@ def test_an_id_that_is_none_finds_nobody(desk: Desk) -> None:
             headers = desk.headers[write.role if write else reader(route)] | {"If-Match": '"x"'}
             body = {"json": dict(write.body)} if write else {}
             for text in NO_IDS:
-                path = re.sub(r"\{[^}]*\}", text, route)
+                # Two ids of 50,000 letters are more than the client itself sends.
+                path = re.sub(r"\{[^}]*\}", text[: 50_000 // route.count("{")], route)
                 answer = desk.node.client.request(method, path, headers=headers, **body)
-                assert refused(answer) in NOBODY, path
+                assert is_nobody(refused(answer)), path
 
 
 def test_an_address_nobody_serves_is_a_problem_too(desk: Desk) -> None:
