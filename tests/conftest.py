@@ -152,9 +152,9 @@ def database_url(engine: str, server_name: str, engines: Engines, tmp_path: Path
         yield f"sqlite:///{tmp_path / 'mboka.db'}"
         return
     server = engines.server(server_name)
-    name = server.create(template)
+    name = server.take(template)
     yield server.url(name)
-    server.drop(name)
+    server.give_back(name, template)
 
 
 @pytest.fixture

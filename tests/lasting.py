@@ -24,8 +24,8 @@ def lasting_database(engines: Engines, engine: str, directory: Path) -> Iterator
             url = f"sqlite:///{copy}"
         else:
             server = engines.server(engine)
-            name = server.create(template)
-            closing.callback(server.drop, name)
+            name = server.take(template)
+            closing.callback(server.give_back, name, template)
             url = server.url(name)
         made = Database(url)
         closing.callback(made.close)
