@@ -22,7 +22,7 @@ from tests.journeys.client import login_officer
 from tests.journeys.nodes import KINTAMBO, Server, free_port, surroundings
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("agent", "clerk", "signer", "registers", "late", "documents", "doublons", "reprise", "planner")
+PAGES = ("agent", "clerk", "registers", "signer", "late", "documents", "doublons", "reprise", "planner")
 PASSWORD = "trois manguiers au marché"
 OFFICERS = {
     "agent1": ("agent", "Jeanne Lukusa"),

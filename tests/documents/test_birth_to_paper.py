@@ -10,11 +10,9 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from tests.civil.conftest import Headers, clerk, declare, kintambo, open_volume, registrar
+from tests.civil.conftest import Headers, open_volume
 from tests.civil.late.conftest import COURT, STEPS
 from tests.nodes import TestNode
-
-__all__ = ["clerk", "declare", "kintambo", "registrar"]
 
 BOOK = {"office": "CD-KN-017-01", "volume": "1", "folio": "1"}
 FAMILY = {
