@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from app.civil.declaration import delay
+from app.civil.wording import Head, act_text
 from app.law.delay import DelayAnswer
 from sync.catalogue import CATALOGUE
+from sync.protocol import LINE_BYTES, write_line
 
+# What a line holds beside `set`, and the letters of a value that a text too long for a line still tells.
+ROOM, MOST_LETTERS = 512, 64
 _BIRTH = CATALOGUE["birth"].fields.keys()
 _ACT = CATALOGUE["act"].fields.keys()
 # What the act has no field for is kept beside it in one piece: nothing of the declaration is left out.
@@ -90,3 +94,26 @@ def act_of(
     facts = {name: value for name, value in values.items() if name in _BESIDE}
     act["facts"] = facts | {"officer_name": drawing.name, "delay_article": answer.article}
     return act, answer
+
+
+def with_text(fields: Mapping[str, Any], values: Mapping[str, Any], head: Head) -> dict[str, Any]:
+    """The fields of an act with its French text among the facts, for the clean `values` of its declaration.
+
+    Fields and text must fit one line of the protocol. Where names without end do not let them, the text cuts each value
+    at `MOST_LETTERS`; the fields keep all of it.
+    """
+    whole = _worded(fields, act_text(values, head))
+    if len(write_line({"set": whole})) + ROOM > LINE_BYTES:
+        whole = _worded(fields, act_text({name: _cut(value) for name, value in values.items()}, head))
+    return whole
+
+
+def _worded(fields: Mapping[str, Any], text: str) -> dict[str, Any]:
+    return {**fields, "facts": {**fields["facts"], "text": text}}
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_cut(each) for each in value]
+    long = isinstance(value, str) and len(value) > MOST_LETTERS
+    return f"{value[:MOST_LETTERS]}…" if long else value

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from app.access.jurisdiction import require
 from app.access.officers import Officer
-from app.civil.act import Drawing, Place, act_of
+from app.civil.act import Drawing, Place, act_of, with_text
 from app.civil.books.numbering import take_number
 from app.civil.books.offices import office_commune, require_open
 from app.civil.books.provisionals import number_provisionals
@@ -22,7 +22,7 @@ from app.civil.declaration import answered, delay, refuse
 from app.civil.finding import birth_row, births_of
 from app.civil.plausibility import NAMES
 from app.civil.standing import require_unregistered
-from app.civil.wording import CAPACITIES, Head, act_text
+from app.civil.wording import CAPACITIES, Head
 from app.clock import KINSHASA, stamp
 from app.errors import problem
 from app.law.dates import possible_days
@@ -178,7 +178,7 @@ def register(
         found.values, place, birth=found.birth, drawing=drawing, judgment=entry.judgment, person=child.person
     )
     head = head_of(connection, door, entry, drawn=now, number=number, officer=officer, spoken=spoken)
-    fields["facts"]["text"] = act_text(found.values, head)
+    fields = with_text(fields, found.values, head)
     made = Act(act, found.birth, place, answer, child, warnings)
     new = {"kind": "act", "id": act, "new": True, "set": fields}
     numbered = number_provisionals(connection, found.birth, act=act, today=today)

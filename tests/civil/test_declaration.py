@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable
 from typing import Any, get_args
@@ -190,7 +191,10 @@ def test_the_longest_declaration_fits_a_line_of_the_protocol(
     entry = {"office": "CD-KN-017-01", "volume": "1"}
     answer = kintambo.client.post(f"/v1/births/{birth}/registration", json=entry, headers=registrar)
     assert answer.status_code == 201, answer.text
-    assert len(row(kintambo, "act", answer.json()["id"])["birth_words"]) == 1000
+    act = row(kintambo, "act", answer.json()["id"])
+    assert len(act["birth_words"]) == 1000
+    # Both do not fit a line whole: the text alone is cut, and says so.
+    assert "𝕄…" in json.loads(act["facts"])["text"]
 
 
 def _metadata(known: Any) -> list[Any]:
