@@ -17,7 +17,7 @@ from app.civil.takeover.entering import enter
 from app.civil.takeover.reading import read_sheet
 from app.civil.takeover.receiving import faults_of, file_row, plan_for, receive, report
 from app.ledger.node import at_work
-from app.main import Node
+from app.node import Node
 from app.opening import AsJson, err, leave, opened, out, print_json
 from app.progress import Progress
 from sync.answers import counted

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from app.database import Database
-from app.main import Node
+from app.node import Node
 from app.settings import CONFIGURATION, Settings, load
 from app.upgrading import check_schema
 

@@ -21,7 +21,7 @@ from app.ledger.creating import Creating
 from app.ledger.node import at_work
 from app.ledger.reading import reading_beside
 from app.ledger.relay import Relay
-from app.main import Node, create_app
+from app.node import Node
 from app.settings import write_durably
 from app.web.deadlines import HEADER_SECONDS, PatientProtocol
 
@@ -93,6 +93,9 @@ def _serve(
     url = f"{scheme}://{shown}:{listening.getsockname()[1]}"
     # Only now: until the address is ours, the one in the file may be that of the server which has it.
     write_durably(Path(node.settings.data) / ADDRESS, json.dumps({"url": url}).encode())
+    # Here, not above: the API is half of what a program loads, and most commands serve nothing.
+    from app.main import create_app
+
     application = create_app(node, secure=behind_proxy or tls_cert is not None, relay=True)
     calm_collector()
     # Who waits for the database must not wait 5 ms more, at every answer, for a thread that decodes.

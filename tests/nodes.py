@@ -24,7 +24,8 @@ from app.ledger.door import Door
 from app.ledger.enrolment import Request, enrol, invite
 from app.ledger.setup import make_node_rows
 from app.ledger.tables import node as node_table
-from app.main import Node, create_app
+from app.main import create_app
+from app.node import Node
 from app.settings import Settings
 from sync.protocol import Header, write_batch, write_line
 from sync.seal import Key, make_grant, make_node_cert, sign_compact, sign_detached

@@ -96,7 +96,7 @@ def act_of(
     return act, answer
 
 
-def with_text(fields: Mapping[str, Any], values: Mapping[str, Any], head: Head) -> dict[str, Any]:
+def with_text(fields: Mapping[str, Any], values: Mapping[str, Any], *, head: Head) -> dict[str, Any]:
     """The fields of an act with its French text among the facts, for the clean `values` of its declaration.
 
     Fields and text must fit one line of the protocol. Where names without end do not let them, the text cuts each value

@@ -178,7 +178,7 @@ def register(
         found.values, place, birth=found.birth, drawing=drawing, judgment=entry.judgment, person=child.person
     )
     head = head_of(connection, door, entry, drawn=now, number=number, officer=officer, spoken=spoken)
-    fields = with_text(fields, found.values, head)
+    fields = with_text(fields, found.values, head=head)
     made = Act(act, found.birth, place, answer, child, warnings)
     new = {"kind": "act", "id": act, "new": True, "set": fields}
     numbered = number_provisionals(connection, found.birth, act=act, today=today)

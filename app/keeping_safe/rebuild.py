@@ -36,7 +36,7 @@ from app.ledger.tables import (
     unmerged,
     waiting,
 )
-from app.main import Node
+from app.node import Node
 
 # Lists the fold keeps beside the registers and the figures.
 LISTS = (conflict, waiting, fork, quarantine, departure, merging, unmerged, brought)

@@ -19,7 +19,8 @@ from app.database import Database
 from app.demo import births, census
 from app.demo.nodes import Server
 from app.ledger.setup import make_node_rows
-from app.main import Node, create_app
+from app.main import create_app
+from app.node import Node
 from app.settings import load, save
 from tests.nodes import Tablet, TestNode
 from tests.web.client import InProcess

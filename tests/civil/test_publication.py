@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from app.law.parameters import LawError
-from app.main import Node, create_app
+from app.main import create_app
+from app.node import Node
 from app.settings import UnreadableLaw
 from tests.nodes import TestNode
 from tests.web.client import InProcess

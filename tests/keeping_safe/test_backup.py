@@ -24,7 +24,8 @@ from app.keeping_safe.restore import restore
 from app.law.registers import sheets_of_volume
 from app.ledger.node import Identity
 from app.ledger.tables import batch
-from app.main import Node, create_app
+from app.main import create_app
+from app.node import Node
 from app.settings import load
 from tests.keeping_safe.history import (
     PASSPHRASE,

@@ -14,7 +14,7 @@ from app.database import Database
 from app.keeping_safe.rebuild import Rebuilt, derived_tables, rebuild
 from app.ledger.node import Identity
 from app.ledger.tables import conflict, fork, quarantine
-from app.main import Node
+from app.node import Node
 from app.serving import AlreadyServing
 from app.settings import Settings
 from tests.keeping_safe.history import folder, live, tables_of, write_acts

@@ -14,7 +14,8 @@ from app.database import Database
 from app.ledger.enrolment import invite
 from app.ledger.node import keep_marks
 from app.ledger.relay import Relayed, exchange, join, relay_all
-from app.main import Node, create_app
+from app.main import create_app
+from app.node import Node
 from tests.conftest import Engines, TestClock
 from tests.nodes import TestNode, Wire, make_node
 from tests.web.client import InProcess

@@ -15,7 +15,7 @@ from app.ledger.node import IDENTITY, Identity, SteadyClock, read_standing, reco
 from app.ledger.setup import make_node_rows
 from app.ledger.tables import node as node_table
 from app.ledger.tables import origin
-from app.main import Node
+from app.node import Node
 from app.settings import Settings
 from sync.protocol import Unreadable
 from tests.conftest import TestClock

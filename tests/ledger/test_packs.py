@@ -15,7 +15,8 @@ import pytest
 from app.errors import Problem
 from app.ledger.feed import areas_of
 from app.ledger.packs import Packs
-from app.main import Node, create_app
+from app.main import create_app
+from app.node import Node
 from tests.conftest import TestClock
 from tests.ledger.test_sessions import bearer
 from tests.nodes import Tablet, TestNode, household_of, new

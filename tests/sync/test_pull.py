@@ -11,7 +11,8 @@ import orjson
 import pytest
 
 from app.database import Database
-from app.main import Node, create_app
+from app.main import create_app
+from app.node import Node
 from sync.answers import Refused, Unreachable
 from sync.client import Tablet
 from tests.nodes import TestNode, household_of

@@ -25,7 +25,8 @@ from app.ledger.node import keep_marks
 from app.ledger.relay import exchange, join
 from app.ledger.revoking import NOTHING, change_areas, revoke
 from app.ledger.tables import batch
-from app.main import Node, create_app
+from app.main import create_app
+from app.node import Node
 from app.settings import Settings
 from sync.answers import SyncError
 from sync.catalogue import register_of

@@ -10,7 +10,7 @@ import pytest
 
 from app.audit import verify
 from app.keeping_safe.rebuild import rebuild
-from app.main import Node
+from app.node import Node
 from app.settings import Settings
 from app.statistics.tables import birth_cell, birth_year
 from tests.civil.conftest import Headers, row, rows
