@@ -30,6 +30,7 @@ KEPT = {
     *("brought_answer", "upstream_position"),
     # A rebuild gives every row a new place in the feed, so the index of duplicates is swept anew behind it.
     *("match_key", "match_candidate", "match_mark"),
+    *("takeover_file", "takeover_fault", "takeover_keying", "takeover_keyed_line"),
     *("officer", "officer_session", "read_journal", "idempotency"),
     *("officer_factor", "officer_recovery", "officer_event"),
     *("commune", "quartier", "quartier_alias", "office", "territory_version"),
