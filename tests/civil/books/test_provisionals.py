@@ -134,5 +134,5 @@ def test_the_tray_shows_who_waits_longest_first_page_by_page_and_says_who_read_i
     other = kintambo.client.get("/v1/provisionals", headers=kintambo.officer("clerk", "CD-KN-008"))
     assert other.json()["items"] == []
     with kintambo.database.read() as connection:
-        routes = [each.route for each in readings_of(connection, births[0])]
+        routes = [each.route for each in readings_of(connection, [births[0]])]
     assert "GET /v1/provisionals" in routes
