@@ -45,7 +45,7 @@ def test_the_court_gets_its_volet_and_the_clerk_sees_which_did_not_go(
     found = volets(kintambo, clerk, f"acts/{act['id']}")
     assert (found["items"], found["not_sent"]) == ([made.json()], [1, 3, 4])
     with kintambo.database.read() as connection:
-        routes = [each.route for each in readings_of(connection, act["birth"])]
+        routes = [each.route for each in readings_of(connection, [act["birth"]])]
     assert "GET /v1/acts/{id}/volets" in routes
 
 
