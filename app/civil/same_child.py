@@ -106,7 +106,10 @@ def _warning(door: Door, found: Found, *, named: bool) -> dict[str, str]:
         who = f"commune {door.territory.commune_names.get(record.commune or '', record.commune or '?')}"
     reasons = " ; ".join(reason.text for reason in likeness.reasons)
     message = f"{how} déjà déclarée : {where} ({who}). Score {likeness.score} sur 100 : {reasons}."
-    return {"code": "possible_duplicate", "field": "nom", "message": message}
+    advice = (
+        "La déclaration est reçue : demandez s'il s'agit du même enfant, puis décidez (GET /v1/duplicates)."
+    )
+    return {"code": "possible_duplicate", "field": "nom", "message": message, "advice": advice}
 
 
 def _registered(door: Door, identity: str, act: Mapping[str, Any], *, today: date) -> Record:

@@ -20,7 +20,8 @@ def told(node: TestNode, clerk: Headers, **fields: Any) -> list[tuple[str, str]]
     assert answer.status_code == 201, answer.text
     warnings = answer.json()["warnings"]
     assert all(each["message"].endswith(".") and each["advice"] for each in warnings)
-    return [(each["code"], each["field"]) for each in warnings]
+    # One child declared with this and that: that it looks like itself is no question here (test_same_child).
+    return [(each["code"], each["field"]) for each in warnings if each["code"] != "possible_duplicate"]
 
 
 CASES: list[tuple[dict[str, Any], list[tuple[str, str]], dict[str, Any]]] = [
