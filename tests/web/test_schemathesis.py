@@ -162,7 +162,8 @@ def test_every_operation_was_called_and_most_were_also_done(run: tuple[str, list
     assert len(operations) > 120
     assert report.cases > 0.8 * CALLS_EACH[engine] * len(operations)
     done = {label for label, status in report.answers if status < 300}
-    assert len(done) > 0.5 * len(operations)
+    # Of two calls one is damaged on purpose: fewer operations are done than of five.
+    assert len(done) > (0.5 if CALLS_EACH[engine] > 2 else 0.35) * len(operations)
 
 
 def broken() -> FastAPI:
