@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
 
 from app.ledger.values import readable
 from sync.catalogue import is_date, is_uuid4
@@ -218,7 +217,7 @@ class Record(BaseModel):
     )
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """A doubtful value is shown as a device wrote it: of each field that devices write, the description says so."""
         described = handler(core)
         fields = handler.resolve_ref_schema(described)["properties"]
