@@ -20,8 +20,9 @@ from app.population.duplicates.index import Followed, Found, Source, look, sweep
 from app.population.duplicates.record import FIELDS, Record, record_of
 
 MOST_TOLD = 5
-# What tablets and the other communes sent since; the rest is left to the sweep beside the server.
-MOST_SWEPT = 100
+# What tablets and the other communes sent since. Few: a clerk waits, and after an import thousands are behind; the
+# sweep beside the server takes them.
+MOST_SWEPT = 20
 _READ = (*FIELDS, "declared_on", "area")
 _PLACE = ("office", "volume", "year", "number")
 

@@ -68,7 +68,10 @@ def sweep(connection: sa.Connection, door: Door, source: Source, *, most: int) -
     for followed in source.followed:
         for number, mark, counter in _behind(connection, followed):
             while len(done) < most:
-                rows, mark = _changed(connection, followed, number=number, after=mark, counter=counter)
+                room = min(CHUNK, most - len(done))
+                rows, mark = _changed(
+                    connection, followed, number=number, after=mark, room=room, counter=counter
+                )
                 done |= {subject: [] for subject in rows} | enter(connection, door, source, subjects=rows)
                 _note_mark(connection, followed, number=number, mark=mark)
                 if mark[1] == "":
@@ -114,9 +117,15 @@ def _behind(connection: sa.Connection, followed: Followed) -> list[tuple[int, tu
 
 
 def _changed(
-    connection: sa.Connection, followed: Followed, *, number: int, after: tuple[int, str], counter: int
+    connection: sa.Connection,
+    followed: Followed,
+    *,
+    number: int,
+    after: tuple[int, str],
+    room: int,
+    counter: int,
 ) -> tuple[list[str], tuple[int, str]]:
-    """The next records that changed in an area, and the position reached: (counter, "") when that is all."""
+    """The next `room` records that changed in an area, and the position reached: (counter, "") when that is all."""
     table = followed.table
     seq, identity = after
     beyond = table.c.seq > seq
@@ -126,8 +135,8 @@ def _changed(
     query = query.where(table.c.area == number, beyond)
     if followed.where is not None:
         query = query.where(followed.where)
-    rows = connection.execute(query.order_by(table.c.seq, table.c.id).limit(CHUNK)).all()
-    reached = (rows[-1].seq, str(rows[-1].id)) if len(rows) == CHUNK else (counter, "")
+    rows = connection.execute(query.order_by(table.c.seq, table.c.id).limit(room)).all()
+    reached = (rows[-1].seq, str(rows[-1].id)) if len(rows) == room else (counter, "")
     return [str(row.subject) for row in rows if row.subject is not None], reached
 
 
