@@ -28,8 +28,9 @@ import app.population.endpoints
 import app.reports.endpoints
 import app.statistics.endpoints
 import app.territory.endpoints
+from app.access.guards import allow, public
 from app.access.pace import Pace
-from app.access.permissions import Permission, allow, public
+from app.access.permissions import Permission
 from app.access.sessions import Login
 from app.civil.same_child import BIRTHS
 from app.documents.printing import Press

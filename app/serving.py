@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
-import uvicorn
 
 from app.ledger.creating import Creating
 from app.ledger.node import at_work
@@ -23,7 +22,6 @@ from app.ledger.reading import reading_beside
 from app.ledger.relay import Relay
 from app.node import Node
 from app.settings import write_durably
-from app.web.deadlines import HEADER_SECONDS, PatientProtocol
 
 ADDRESS = "serving.json"
 LOCK = "serving.lock"
@@ -94,7 +92,10 @@ def _serve(
     # Only now: until the address is ours, the one in the file may be that of the server which has it.
     write_durably(Path(node.settings.data) / ADDRESS, json.dumps({"url": url}).encode())
     # Here, not above: the API is half of what a program loads, and most commands serve nothing.
+    import uvicorn
+
     from app.main import create_app
+    from app.web.deadlines import protocol_within
 
     application = create_app(node, secure=behind_proxy or tls_cert is not None, relay=True)
     calm_collector()
@@ -105,7 +106,7 @@ def _serve(
         host=host,
         log_level=node.settings.log_level.lower(),
         access_log=False,
-        http=_protocol(node.settings.request_seconds),
+        http=protocol_within(node.settings.request_seconds),
         ssl_certfile=tls_cert,
         ssl_keyfile=tls_key,
         proxy_headers=behind_proxy,
@@ -128,15 +129,6 @@ def calm_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-
-
-def _protocol(request_seconds: float) -> type[PatientProtocol]:
-    """The HTTP protocol whose header deadline fits the node's request deadline."""
-
-    class Protocol(PatientProtocol):
-        header_seconds = min(HEADER_SECONDS, request_seconds)
-
-    return Protocol
 
 
 def listen(host: str, port: int) -> socket.socket:

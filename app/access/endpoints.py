@@ -13,10 +13,11 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials
 
 from app.access import factors, officers
+from app.access.guards import BEARER, allow, clock, database, node_kind, public
 from app.access.office import Office, set_office
 from app.access.officers import Officer, OfficerRow
 from app.access.paging import Cursor, Limit, Page, decode_cursor, encode_cursor
-from app.access.permissions import BEARER, Permission, allow, clock, database, node_kind, public
+from app.access.permissions import Permission
 from app.access.schemas import (
     FactorIn,
     FactorOut,

@@ -10,10 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated
 
 import sqlalchemy as sa
-from fastapi import Header
 
 from app.access import tables
 from app.access.officers import Officer
@@ -31,14 +29,6 @@ IDEMPOTENCY_KEY_INVALID = problem(
     "Une Idempotency-Key compte de 8 à 100 caractères ASCII visibles.",
 )
 
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        description="Clé choisie par le client (UUID par exemple) : la même demande répétée reçoit la même réponse.",
-        examples=["1f0f4e0c-6a0e-4a0e-9d53-0f6c0b1c7a11"],
-    ),
-]
 _KEY = re.compile(r"[\x21-\x7e]{8,100}")
 
 

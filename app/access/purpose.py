@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
 from urllib.parse import unquote
-
-from fastapi import Header
 
 from app.access.officers import Officer
 from app.errors import INVALID_INPUT, problem
@@ -18,16 +15,6 @@ PURPOSE_REQUIRED = problem(
     "Dites pourquoi vous lisez : `purpose` en ouvrant la session, ou l'en-tête Purpose de la demande.",
 )
 MOST = 200
-
-Purpose = Annotated[
-    str | None,
-    Header(
-        alias="Purpose",
-        max_length=MOST * 12,
-        description="Motif de cette consultation, en UTF-8 avec encodage pour cent ; il remplace celui de la session.",
-        examples=["copie%20demand%C3%A9e%20par%20la%20m%C3%A8re"],
-    ),
-]
 
 
 def with_purpose(officer: Officer, header: str | None) -> Officer:

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from fastapi import Depends, Path, Query, Request, Response
 from pydantic import BaseModel
 
+from app.access.guards import database, settings
 from app.access.idempotency import StoredAnswer, body_hash, remember, replayed
 from app.access.journal import record_read
 from app.access.jurisdiction import communes_of, require
 from app.access.officers import Officer
 from app.access.paging import BAD_CURSOR, Position, decode_cursor
-from app.access.permissions import database, settings
 from app.civil.finding import BIRTH_UNKNOWN
 from app.database import Database
 from app.errors import problem

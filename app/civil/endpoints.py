@@ -9,11 +9,12 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import JSONResponse
 
 from app.access.factors import require_signature
-from app.access.idempotency import IdempotencyKey
+from app.access.guards import allow
+from app.access.headers import IdempotencyKey, IfMatch
 from app.access.jurisdiction import require
 from app.access.officers import Officer
 from app.access.paging import Cursor, Limit, Page, encode_cursor
-from app.access.permissions import Permission, allow
+from app.access.permissions import Permission
 from app.civil import consultation
 from app.civil.correcting import correct
 from app.civil.declaration import answered, declare, refuse
@@ -56,7 +57,6 @@ from app.civil.schemas import (
 from app.civil.tasks import TASK_UNKNOWN, close_task
 from app.civil.today import confirm_day, day_of_registration
 from app.ledger.desk import Desk
-from app.ledger.history import IfMatch
 from sync.catalogue import is_uuid4
 
 router = APIRouter(prefix="/v1", tags=["État civil"])

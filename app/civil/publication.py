@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
-from app.access.permissions import public
+from app.access.guards import public
 from app.civil.declaration import refuse
 from app.law.parameters import Parameter, law, published
 from app.law.topics import Topic

@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from app.access.idempotency import IdempotencyKey
+from app.access.guards import allow
+from app.access.headers import IdempotencyKey
 from app.access.jurisdiction import require
 from app.access.officers import Officer
 from app.access.paging import BAD_CURSOR, Cursor, Limit, Page, decode_cursor, encode_cursor
-from app.access.permissions import Permission, allow
+from app.access.permissions import Permission
 from app.civil.desk import CommuneFilter, Config, Once, Store, TheDoor, communes_asked, journal
 from app.civil.finding import ACT_UNKNOWN, BIRTH_UNKNOWN
 from app.civil.today import day_of_registration

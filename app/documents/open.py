@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
-from app.access.permissions import public
+from app.access.guards import public
 from app.civil.desk import Store, TheDoor
 from app.documents import annulled, keys, pages, seal
 from app.documents.schemas import AnnulledOut, KeySet

@@ -12,15 +12,16 @@ from typing import Annotated, Any, Literal
 import sqlalchemy as sa
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 
+from app.access.guards import allow, clock, database, node_kind
+from app.access.headers import IfMatch
 from app.access.jurisdiction import communes_of
 from app.access.officers import Officer, find_username
 from app.access.paging import Cursor, Limit, Page
-from app.access.permissions import Permission, allow, clock, database, node_kind
+from app.access.permissions import Permission
 from app.clock import KINSHASA, stamp
 from app.ledger import cases, enrolment, revoking, supervision
 from app.ledger.desk import Desk
 from app.ledger.exchange import Config, Now, Store, TheDoor
-from app.ledger.history import IfMatch
 from app.ledger.resolution import Decision, resolve
 from app.ledger.schemas import (
     AreasIn,

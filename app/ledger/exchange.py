@@ -9,8 +9,8 @@ import orjson
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials
 
-from app.access.permissions import BEARER, clock, database, device
-from app.access.permissions import settings as node_settings
+from app.access.guards import BEARER, clock, database, device
+from app.access.guards import settings as node_settings
 from app.clock import Clock, stamp
 from app.database import Database
 from app.errors import Problem

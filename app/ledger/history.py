@@ -6,11 +6,10 @@ import hashlib
 import re
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from fastapi import Header
 
 from app.errors import problem
 from app.ledger.entities import undone_merges
@@ -33,15 +32,6 @@ PRECONDITION_FAILED = problem(
     "Relisez la fiche, comparez, puis renvoyez votre modification avec le nouvel ETag.",
 )
 
-IfMatch = Annotated[
-    str | None,
-    Header(
-        alias="If-Match",
-        max_length=1000,
-        description="ETag de ce qui fut lu ; sans lui 428, périmé 412.",
-        examples=['"5f2b6c3e9a7d4c10b8e6f0a1d2c3b4a5"'],
-    ),
-]
 _TAG = re.compile(r'\s*((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")\s*(?:,|$)')
 
 

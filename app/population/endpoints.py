@@ -10,13 +10,14 @@ import orjson
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from app.access.idempotency import IdempotencyKey, StoredAnswer, body_hash, remember, replayed
+from app.access.guards import allow, clock, database, node_kind
+from app.access.headers import IdempotencyKey, IfMatch
+from app.access.idempotency import StoredAnswer, body_hash, remember, replayed
 from app.access.officers import Officer
 from app.access.paging import BAD_CURSOR, Cursor, Page, decode_cursor, encode_cursor
-from app.access.permissions import Permission, allow, clock, database, node_kind
+from app.access.permissions import Permission
 from app.ledger.desk import Desk
 from app.ledger.door import Door
-from app.ledger.history import IfMatch
 from app.population.households import (
     change_household,
     list_households,

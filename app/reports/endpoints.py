@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response
 
+from app.access.guards import allow
 from app.access.journal import record_read
 from app.access.jurisdiction import require
 from app.access.officers import Officer
 from app.access.paging import BAD_CURSOR, Cursor, Limit, decode_cursor, encode_cursor
-from app.access.permissions import Permission, allow
+from app.access.permissions import Permission
 from app.civil.books.offices import OFFICE_UNKNOWN, office_commune
 from app.civil.books.volumes import REGISTER_UNKNOWN
 from app.civil.desk import Store, TheDoor

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response
 
+from app.access.guards import allow, clock, database, node_kind, settings
 from app.access.officers import Officer
-from app.access.permissions import Permission, allow, clock, database, node_kind, settings
+from app.access.permissions import Permission
 from app.clock import Clock
 from app.database import Database
 from app.reports.forms import FICTITIOUS

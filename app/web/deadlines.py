@@ -92,3 +92,12 @@ class PatientProtocol(HttpToolsProtocol):
             )
             self.transport.write(head.encode() + body)
         self.transport.close()
+
+
+def protocol_within(request_seconds: float) -> type[PatientProtocol]:
+    """The protocol whose header deadline fits the node's request deadline."""
+
+    class Protocol(PatientProtocol):
+        header_seconds = min(HEADER_SECONDS, request_seconds)
+
+    return Protocol

@@ -20,10 +20,11 @@ from fastapi.routing import iter_route_contexts
 from fastapi.security import HTTPAuthorizationCredentials
 
 from app.access import officers
+from app.access.guards import BEARER, OfficerGuard, classification
+from app.access.headers import Purpose
 from app.access.officers import Officer
 from app.access.paging import encode_cursor
-from app.access.permissions import BEARER, OfficerGuard, Permission, classification
-from app.access.purpose import Purpose
+from app.access.permissions import Permission
 from app.civil.registration import Entry, register
 from app.ledger import tables
 from sync.seal import Key, make_node_cert, sign_compact

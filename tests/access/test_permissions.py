@@ -8,17 +8,9 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI
 
 from app.access.endpoints import router
+from app.access.guards import Unclassified, allow, classification, device, public
 from app.access.officers import Officer
-from app.access.permissions import (
-    ROLE_PERMISSIONS,
-    Permission,
-    Unclassified,
-    allow,
-    classification,
-    device,
-    permissions_of,
-    public,
-)
+from app.access.permissions import ROLE_PERMISSIONS, Permission, permissions_of
 from app.access.tables import ROLES
 
 PERSONS = {Permission.READ_PERSONS, Permission.WRITE_PERSONS, Permission.READ_CIVIL, Permission.DECLARE}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fastapi import FastAPI
 
-from app.access.permissions import classification
+from app.access.guards import classification
 from app.statistics.endpoints import router
 from app.statistics.schemas import BirthsOut, CensusOut, FiguresOut, PopulationOut
 from tests.statistics.conftest import KINTAMBO, Ask, Register, act, household, person, visit

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.access.permissions import classification
+from app.access.guards import classification
 from tests.conftest import Engines
 from tests.lasting import ENGINES
 from tests.web.bad import ADDRESSED, NO_IDS, UUID4, refused, share, text_of, told_or_done

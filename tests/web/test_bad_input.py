@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.access.permissions import classification
+from app.access.guards import classification
 from app.civil.desk import the_door
 from tests.conftest import Engines
 from tests.lasting import ENGINES

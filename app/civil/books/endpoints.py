@@ -8,11 +8,12 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel
 
 from app.access.factors import require_signature
-from app.access.idempotency import IdempotencyKey
+from app.access.guards import allow
+from app.access.headers import IdempotencyKey
 from app.access.jurisdiction import require
 from app.access.officers import Officer
 from app.access.paging import BAD_CURSOR, Cursor, Limit, Page, decode_cursor, encode_cursor
-from app.access.permissions import Permission, allow
+from app.access.permissions import Permission
 from app.civil.books import schemas as say
 from app.civil.books.gaps import gaps_of
 from app.civil.books.listing import list_volumes

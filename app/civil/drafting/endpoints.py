@@ -8,10 +8,11 @@ from typing import Annotated
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Response
 
-from app.access.idempotency import IdempotencyKey
+from app.access.guards import allow
+from app.access.headers import IdempotencyKey
 from app.access.jurisdiction import require
 from app.access.officers import Officer
-from app.access.permissions import Permission, allow
+from app.access.permissions import Permission
 from app.civil.declaration import delay
 from app.civil.desk import BirthId, Config, Once, Store, TheDoor, journal, json_answer, require_birth_id
 from app.civil.drafting.drafts import (

@@ -8,10 +8,11 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import JSONResponse
 
 from app.access.factors import require_signature
-from app.access.idempotency import IdempotencyKey
+from app.access.guards import allow
+from app.access.headers import IdempotencyKey
 from app.access.officers import Officer
 from app.access.paging import BAD_CURSOR, Cursor, Limit, Page, decode_cursor, encode_cursor
-from app.access.permissions import Permission, allow
+from app.access.permissions import Permission
 from app.civil.desk import CommuneFilter, Config, Once, Store, TheDoor, communes_asked, journal, position
 from app.civil.finding import BIRTH_UNKNOWN
 from app.civil.late import tray

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import JSONResponse
 
 from app.access.factors import require_signature
-from app.access.idempotency import IdempotencyKey
+from app.access.guards import allow
+from app.access.headers import IdempotencyKey
 from app.access.jurisdiction import require
 from app.access.officers import Officer
 from app.access.paging import Cursor, Limit, Page, encode_cursor
-from app.access.permissions import Permission, allow
+from app.access.permissions import Permission
 from app.civil.declaration import refuse
 from app.civil.desk import (
     CommuneFilter,

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import PlainTextResponse
 
+from app.access.guards import allow
 from app.access.officers import Officer
 from app.access.paging import BAD_CURSOR, Cursor, Limit, Page, decode_cursor, encode_cursor
-from app.access.permissions import Permission, allow
+from app.access.permissions import Permission
 from app.civil.desk import Store, TheDoor, json_answer
 from app.civil.readers.readings import readings_of_person, seen_person, told_in_french
 from app.civil.readers.schemas import ReadingOut

@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import JSONResponse
 
+from app.access.guards import allow
 from app.access.journal import record_read
 from app.access.officers import Officer
 from app.access.paging import BAD_CURSOR, Cursor, Limit, Page, decode_cursor, encode_cursor
-from app.access.permissions import Permission, allow
+from app.access.permissions import Permission
 from app.civil.desk import CommuneFilter, Raw, Store, TheDoor, communes_asked
 from app.civil.takeover import arbitration, entering, keying, receiving
 from app.civil.takeover.keying import KEYING_UNKNOWN

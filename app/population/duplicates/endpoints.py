@@ -7,10 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 
+from app.access.guards import allow, clock, database, node_kind
 from app.access.jurisdiction import communes_of
 from app.access.officers import Officer
 from app.access.paging import BAD_CURSOR, Cursor, Limit, Page, decode_cursor, encode_cursor
-from app.access.permissions import Permission, allow, clock, database, node_kind
+from app.access.permissions import Permission
 from app.ledger.desk import Desk
 from app.ledger.door import Door
 from app.population.duplicates.deciding import PAIR_UNKNOWN, decide
