@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -199,3 +200,10 @@ def test_an_administrator_takes_a_stolen_tablet_out_gives_a_batch_back_and_chang
     code, told = mboka("device", "revoke", NOBODY, *where, "--after", "none", *reason)
     assert (code, "device_not_found" in told) == (1, True), told
     database.close()
+
+
+def test_a_command_does_not_make_the_clerk_wait_for_the_api_to_load() -> None:
+    loaded = "import sys, app.cli; print([each for each in sys.argv[1:] if each in sys.modules])"
+    heavy = ["fastapi", "uvicorn", "psycopg", "app.main", "app.web.problems"]
+    said = subprocess.run([sys.executable, "-c", loaded, *heavy], capture_output=True, text=True, check=True)
+    assert said.stdout == "[]\n"
