@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 from starlette_compress import CompressMiddleware
 
 import app.access.endpoints
@@ -75,7 +77,7 @@ def create_app(node: Node, *, secure: bool = False, relay: bool = False) -> Fast
         title="Mboka" + (" — DONNÉES FICTIVES" if standing.demo else ""),
         version="1",
         description=DESCRIPTION + (f"\n\n**{DEMO}**" if standing.demo else ""),
-        responses=problems.RESPONSES,
+        routes=[*ROUTES],
         lifespan=life,
     )
     state = application.state
@@ -99,7 +101,6 @@ def create_app(node: Node, *, secure: bool = False, relay: bool = False) -> Fast
     state.pace = Pace(settings.requests_per_minute)
     state.device_pace = Pace(settings.device_requests_per_minute)
     problems.install(application)
-    _include(application)
     _describe_in_french(application)
     application.add_middleware(CompressMiddleware, minimum_size=1000)
     application.add_middleware(
@@ -125,32 +126,45 @@ def _describe_in_french(application: FastAPI) -> None:
     application.openapi = openapi  # type: ignore[method-assign]
 
 
-def _include(application: FastAPI) -> None:
-    application.include_router(app.access.endpoints.router)
-    application.include_router(
-        app.territory.endpoints.router(), dependencies=[Depends(allow(Permission.TERRITORY))]
-    )
-    application.include_router(app.ledger.exchange.router)
-    application.include_router(app.ledger.endpoints.router)
-    application.include_router(app.population.endpoints.router)
-    application.include_router(app.population.duplicates.endpoints.router)
-    application.include_router(app.civil.endpoints.router)
-    application.include_router(app.civil.readers.endpoints.router)
-    application.include_router(app.civil.publication.router)
-    application.include_router(app.civil.books.endpoints.router)
-    application.include_router(app.civil.drafting.endpoints.router)
-    application.include_router(app.civil.late.endpoints.router)
-    # Before the margins: /v1/acts/undelivered is no act called "undelivered".
-    application.include_router(app.documents.endpoints.router)
-    application.include_router(app.civil.margins.endpoints.router)
-    application.include_router(app.civil.takeover.endpoints.router)
-    application.include_router(app.documents.open.router)
-    application.include_router(app.statistics.endpoints.router)
-    application.include_router(app.reports.endpoints.router)
+def _routes() -> list[BaseRoute]:
+    """Every call of the API, each with the refusals any call may meet.
 
-    @application.get(
-        "/health", tags=["Suivi"], summary="Le serveur répond-il ?", dependencies=[Depends(public())]
-    )
+    They stand in the application themselves: a router included is matched twice at every request, and built anew for
+    every application (a third of a second).
+    """
+    whole = APIRouter()
+
+    @whole.get("/health", tags=["Suivi"], summary="Le serveur répond-il ?", dependencies=[Depends(public())])
     def health() -> dict[str, str]:
         """Pour la surveillance : ne lit aucune donnée."""
         return {"status": "ok"}
+
+    found = [route for router in (*ROUTERS, whole) for route in router.routes]
+    for route in found:
+        if isinstance(route, APIRoute):
+            route.responses = problems.RESPONSES | route.responses
+    return found
+
+
+ROUTERS = (
+    app.access.endpoints.router,
+    app.territory.endpoints.router(Depends(allow(Permission.TERRITORY))),
+    app.ledger.exchange.router,
+    app.ledger.endpoints.router,
+    app.population.endpoints.router,
+    app.population.duplicates.endpoints.router,
+    app.civil.endpoints.router,
+    app.civil.readers.endpoints.router,
+    app.civil.publication.router,
+    app.civil.books.endpoints.router,
+    app.civil.drafting.endpoints.router,
+    app.civil.late.endpoints.router,
+    # Before the margins: /v1/acts/undelivered is no act called "undelivered".
+    app.documents.endpoints.router,
+    app.civil.margins.endpoints.router,
+    app.civil.takeover.endpoints.router,
+    app.documents.open.router,
+    app.statistics.endpoints.router,
+    app.reports.endpoints.router,
+)
+ROUTES = _routes()

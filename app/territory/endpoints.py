@@ -1,5 +1,5 @@
 """GET /v1/communes and the quartiers of one of them. `router()` names no permission: access stands above the
-territory in the layers, so the application gives the permission when it includes the router."""
+territory in the layers, so the application gives it the guard."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import Annotated
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Request, params
 
 from app.database import Database
 from app.territory.places import COMMUNE_UNKNOWN
@@ -21,9 +21,9 @@ def database(request: Request) -> Database:
     return found
 
 
-def router() -> APIRouter:
-    """The two routes of the territory; include it with `dependencies=[Depends(allow(Permission.TERRITORY))]`."""
-    routes = APIRouter(prefix="/v1/communes", tags=["Territoire"])
+def router(guard: params.Depends) -> APIRouter:
+    """The two routes of the territory behind a guard: `Depends(allow(Permission.TERRITORY))`."""
+    routes = APIRouter(prefix="/v1/communes", tags=["Territoire"], dependencies=[guard])
     routes.add_api_route("", communes, methods=["GET"], summary="Les communes de la province")
     routes.add_api_route(
         "/{code}/quartiers", quartiers, methods=["GET"], summary="Les quartiers d'une commune"

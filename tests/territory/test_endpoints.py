@@ -6,8 +6,9 @@ import asyncio
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
+from app.access.guards import public
 from app.database import Database
 from app.errors import Problem
 from app.territory.endpoints import router
@@ -17,7 +18,7 @@ def get(database: Database, path: str) -> httpx.Response:
     """The answer of an application that has only this router, without a network between."""
     application = FastAPI()
     application.state.database = database
-    application.include_router(router())
+    application.include_router(router(Depends(public())))
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(application)

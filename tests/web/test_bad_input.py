@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.access.guards import classification
-from app.civil.desk import the_door
 from tests.conftest import Engines
 from tests.lasting import ENGINES
 from tests.web.bad import BIG, BROKEN, SQL, STRANGE, UUID4, refused, share, text_of, told_or_done
@@ -36,16 +35,13 @@ def test_every_call_that_writes_is_tried_here(desk: Desk) -> None:
 
 
 def test_an_accident_of_the_server_would_be_seen_here(desk: Desk) -> None:
-    def accident() -> None:
-        raise RuntimeError("planted")
-
-    overrides = desk.node.app.dependency_overrides
-    overrides[the_door] = accident
+    state, birth = desk.node.app.state, NAMED["POST /v1/births"]
+    door, state.door = state.door, None
     try:
         with pytest.raises(AssertionError, match="internal"):
-            told_or_done(desk.send(NAMED["POST /v1/births"], b"{}"))
+            told_or_done(desk.send(birth, text_of(birth.body)))
     finally:
-        del overrides[the_door]
+        state.door = door
 
 
 @each_write
