@@ -1,8 +1,9 @@
 # make demo [ONCE=1] [OUT=file] [SCALE=0.02] [KEEP=DIR] | make test | make check | make test-full | make bench | make faults [FAULTS=full] [OUT=file] | make .venv
 PYTHON ?= python3
 BIN := .venv/bin
-# As many tests at once as there are cores, those of one file together: they share what they set up.
-TESTS = -n auto --dist loadfile --durations=20
+# As many tests at once as there are cores, those of one file together: they share what they set up. In the order of
+# tests/conftest.py: what takes long first.
+TESTS = -n auto --dist loadfile --no-loadscope-reorder --durations=20
 DEMO = $(if $(filter-out 0,$(ONCE)),--once) $(if $(OUT),--out "$(OUT)") $(if $(SCALE),--scale "$(SCALE)") $(if $(KEEP),--keep "$(KEEP)")
 
 .PHONY: demo test check format docs lock test-full bench faults .venv

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,12 +39,23 @@ def node_factory(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> 
         yield make
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def world(request: pytest.FixtureRequest, node_factory: NodeFactory) -> Iterator[World]:
-    """A province and Kintambo joined to it, both serving over HTTP on loopback, once per engine."""
-    province, commune = (node_factory(kind, request.param) for kind in ("province", "commune"))
-    join(province, commune)
+@pytest.fixture(scope="session")
+def worlds(node_factory: NodeFactory) -> Iterator[Callable[[str], World]]:
+    """`worlds(engine)`: a province and Kintambo joined to it, both serving over HTTP on loopback, once per engine."""
     with ExitStack() as closing:
-        closing.callback(province.stop)
-        closing.callback(commune.stop)
-        yield World(province, commune, closing)
+
+        @cache
+        def make(engine: str) -> World:
+            province, commune = (node_factory(kind, engine) for kind in ("province", "commune"))
+            join(province, commune)
+            closing.callback(province.stop)
+            closing.callback(commune.stop)
+            return World(province, commune, closing)
+
+        yield make
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest, worlds: Callable[[str], World]) -> World:
+    """The world of each engine, shared by every file: a journey trusts nothing but what it wrote itself."""
+    return worlds(request.param)

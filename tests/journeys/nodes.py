@@ -138,7 +138,10 @@ class World:
 
     def invited(self, area: str = ITIMBIRI, *, officer: str = "agent1") -> Tablet:
         """A tablet of the agent (or of this officer) with an invitation to the commune, not enrolled yet."""
-        return Tablet(self.commune.invite(officer, area), connect=self.connect)
+        asked = {"agent": officer, "areas": [area]}
+        answer = expect(self.ask(self.commune, "bourgmestre", path="/v1/invitations", body=asked), 201).json()
+        invitation = Invitation(answer["url"], answer["code"], answer["province"])
+        return Tablet(invitation, connect=self.connect)
 
     def tablet(self, area: str = ITIMBIRI, *, officer: str = "agent1") -> Tablet:
         """A tablet of the agent (or of this officer), enrolled at the commune and with a session."""
