@@ -26,7 +26,7 @@ from tests.sync.invariants import wrong
 from tests.sync.world import COMMUNES, PROVINCE, TABLETS, URLS, Template, World
 
 SHRINK = os.environ.get("SHRINK") == "1"
-EXAMPLES, STEPS = (150, 60) if FULL else (12, 25)
+EXAMPLES, STEPS = (60, 40) if FULL else (12, 25)
 QUARTIERS = {COMMUNES[0]: ("1017010", "1017021"), COMMUNES[1]: ("1008010", "1008020")}
 FAULTS = (None, network.lost_before, network.lost_after, network.portal, network.truncated, network.busy)
 NAMES = st.sampled_from(["Mbuyi", "Mbuya", "MBUYI", "é", "e\u0301"])
