@@ -19,11 +19,11 @@ from app.ledger.door import Door, Readable
 from app.ledger.entry import Author
 from app.ledger.holding import Held, compare
 from app.ledger.keeping import Origin, keep_brought, note_forks, numbers_of
-from app.ledger.lines import compress, decompress
+from app.ledger.lines import compress, decompress, falls
 from app.ledger.node import Marks
 from app.ledger.operations import MOST_HAVE, TYP, areas_of_commune
 from app.ledger.senders import admit, homes_of
-from app.ledger.tables import brought, brought_answer, node, origin, upstream_position, waiting
+from app.ledger.tables import batch, brought, brought_answer, node, origin, upstream_position, waiting
 from app.ledger.upstream import NOT_THE_PROVINCE, UPSTREAM_REFUSED, UPSTREAM_UNREACHABLE, ask, open_session
 from sync.protocol import Batch, Header, Line, Unreadable, dot, parse_dot, read_line
 from sync.seal import BadSignature, PublicKey, verify_detached
@@ -236,6 +236,7 @@ def _keep(
     `kept`: the number under which the answer is stored already; `before`: as if later batches were not here.
     """
     groups: list[Group] = []
+    left_out = _left_out(connection, answer.operations)
     for (dev, ep, by, role, _), tolds in _grouped(answer.operations).items():
         place = door.origin_of(connection, dev, ep)
         lines = [told.line for told in tolds]
@@ -256,8 +257,15 @@ def _keep(
                 brought.insert(), [row | {"origin": place.local, "answer": kept} for row in rows]
             )
             keep_brought(connection, place, (told.line.n for told in fresh))
-        groups.append(Group(Batch(whole.header, [told.line for told in fresh]), role, place, held))
+        standing = [told.line for told in fresh if told.batch not in left_out or not falls(told.line)]
+        groups.append(Group(Batch(whole.header, standing), role, place, held))
     return groups
+
+
+def _left_out(connection: sa.Connection, operations: Iterable[Told]) -> set[str]:
+    """The batches told of that are held here and do not stand, the device being revoked: the province may not know."""
+    named = sa.select(batch.c.sha256).where(batch.c.sha256.in_({each.batch for each in operations}))
+    return set(connection.execute(named.where(batch.c.unfolded.is_(True))).scalars())
 
 
 def _grouped(operations: Iterable[Told]) -> dict[tuple[str, int, str | None, str, int], list[Told]]:

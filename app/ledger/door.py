@@ -202,17 +202,12 @@ class Door:
         content: bytes | None = None,
     ) -> None:
         """Store a folded batch; then whatever it says of devices, or lets stand of a revoked one, takes effect."""
+        # What the province brought of it before was folded: then there is something to take out.
+        stands = folded.stands or folded.origin.brought.has_any(header.from_, header.to)
         keeping.keep_batch(
-            connection,
-            envelope,
-            header=header,
-            local=folded.origin.local,
-            at=at,
-            receipt=receipt,
-            content=content,
-            stands=folded.stands,
-            remarked=folded.remarks,
-        )
+            connection, envelope, header=header, local=folded.origin.local, at=at, receipt=receipt, content=content,
+            stands=stands, remarked=folded.remarks,
+        )  # fmt: skip
         devs = folded.devices | ({header.dev} if folded.origin.revoked else set())
         if devs:
             self.settle(connection, devs, at=at)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from app.errors import problem
 from app.ledger.areas import Areas
+from app.ledger.bulk import is_postgresql
 from app.ledger.door import Door
 from app.ledger.entities import reveal, undone_merges
 from app.ledger.history import forked_dots, live_values
@@ -20,6 +21,7 @@ from app.ledger.keeping import numbers_of
 from app.ledger.projection import Shape
 from app.ledger.senders import Sender
 from app.ledger.tables import area, departure, origin
+from app.ledger.untouched import said_by_database
 from sync import merge
 from sync.catalogue import CATALOGUE, is_uuid4, register_of
 from sync.protocol import dot
@@ -116,6 +118,7 @@ class Feed:
 
     def _page(self, positions: Mapping[str, Position], limit_bytes: int) -> Iterator[bytes]:
         counters = self._counters(positions)
+        latest = self._latest(positions)
         limit = min(max(limit_bytes, LEAST_BYTES), MOST_BYTES)
         after: dict[str, int | str] = dict.fromkeys(set(self.granted or ()) - positions.keys(), 0)
         lines: list[bytes] = []
@@ -128,7 +131,7 @@ class Feed:
             if position == (counters[code], ""):
                 after[code] = counters[code]
                 continue
-            for (seq, identity), line in self._rows(code, position):
+            for (seq, identity), line in self._rows(code, position, latest=latest.get(code, {})):
                 # Two entities of different kinds may bear one id: a position cannot stand between them.
                 if lines and size + len(line) > limit and (seq, identity) != reached:
                     more = True
@@ -160,12 +163,27 @@ class Feed:
                 raise FEED_CHANGED()
         return counters
 
+    def _latest(self, positions: Mapping[str, Position]) -> dict[str, dict[str, int]]:
+        """By area and register of the population ("" = departures) the last number: most pulls find most unmoved."""
+        tables = {kind: self.door.registry.shapes[kind].table for kind in POPULATION_KINDS} | {"": departure}
+        last = [
+            sa.select(sa.func.max(table.c.seq)).where(table.c.area == area.c.id).scalar_subquery()
+            for table in tables.values()
+        ]
+        rows = self.connection.execute(sa.select(area.c.code, *last).where(area.c.code.in_(list(positions))))
+        return {
+            code: {kind: seq for kind, seq in zip(tables, found, strict=True) if seq is not None}
+            for code, *found in rows
+        }
+
     def have(self) -> dict[str, list[list[int]]]:
         """The calling device's operations this snapshot contains, by epoch."""
         rows = self.connection.execute(sa.select(origin).where(origin.c.dev == self.sender.dev))
         return {str(row.ep): numbers_of(row).to_list() for row in rows}
 
-    def _rows(self, code: str, position: Position) -> Iterator[tuple[Position, bytes]]:
+    def _rows(
+        self, code: str, position: Position, *, latest: Mapping[str, int]
+    ) -> Iterator[tuple[Position, bytes]]:
         local = self.door.areas.id(code)
         if local is None:
             return
@@ -173,28 +191,50 @@ class Feed:
             if self.own:
                 yield from self._register(CIVIL_KIND, code, local, position)
             return
-        sources = [self._register(kind, code, local, position) for kind in POPULATION_KINDS]
-        yield from heapq.merge(*sources, self._departures(code, local, position), key=lambda item: item[0])
+        moved = [kind for kind, seq in latest.items() if seq >= position[0]]
+        sources = [self._register(kind, code, local, position) for kind in moved if kind]
+        if "" in moved:
+            sources.append(self._departures(code, local, position))
+        yield from heapq.merge(*sources, key=itemgetter(0))
 
     def _register(
         self, kind: str, code: str, local: int, position: Position
     ) -> Iterator[tuple[Position, bytes]]:
         shape = self.door.registry.shapes[kind]
         table = shape.table
-        untouched = Untouched(shape, self.origins, hidden=self._hidden(kind))
+        said = said_by_database(shape, self._hidden(kind), postgresql=is_postgresql(self.connection))
+        begin = f'{{"kind":"{kind}","id":"'
+        area_ = f'","area":{orjson.dumps(code).decode()},"seq":'
+        names = {identity: f"{dev}:{ep}:" for identity, (dev, ep) in self.origins.items()}
+        columns = (table.c.seq, table.c.id, table.c.origin, table.c.n, table.c.rev, said)
         while True:
-            query = sa.select(*(table.c[name] for name in shape.columns)).where(
-                table.c.area == local, beyond(table, position)
-            )
+            query = sa.select(*columns).where(table.c.area == local, beyond(table, position))
             if kind == CIVIL_KIND:
                 query = query.where(table.c.origin.in_(self.own))
             rows = self.connection.execute(query.order_by(table.c.seq, table.c.id).limit(CHUNK)).all()
-            for row in rows:
-                sent = untouched.sent(row, code) or self.row(shape, dict(row._mapping), code=code)
-                yield (row.seq, row.id), orjson.dumps(sent, option=orjson.OPT_APPEND_NEWLINE)
+            touched = self._lines(shape, [row[1] for row in rows if row[5] is None], code=code)
+            for seq, identity, origin_, n, rev, set_ in rows:
+                position = (seq, identity)
+                if set_ is None:
+                    yield position, touched[identity]
+                    continue
+                line = (
+                    f'{begin}{identity}{area_}{seq},"rev":{rev},"set":{set_},"dot":"{names[origin_]}{n}"}}\n'
+                )
+                yield position, line.encode()
             if len(rows) < CHUNK:
                 return
-            position = (rows[-1].seq, rows[-1].id)
+
+    def _lines(self, shape: Shape, ids: Sequence[str], *, code: str) -> dict[str, bytes]:
+        """The lines of rows beside whose plain values something stands, by id."""
+        if not ids:
+            return {}
+        table = shape.table
+        rows = self.connection.execute(sa.select(table).where(table.c.id.in_(ids))).mappings()
+        return {
+            row["id"]: orjson.dumps(self.row(shape, dict(row), code=code), option=orjson.OPT_APPEND_NEWLINE)
+            for row in rows
+        }
 
     def _hidden(self, kind: str) -> frozenset[str]:
         return CATALOGUE[kind].hidden_from_agents if self.sender.role == "agent" else frozenset()
@@ -286,34 +326,6 @@ class Feed:
             sent.setdefault("conflict", {})[name] = kept
             if len(values) > MOST_VALUES:
                 sent["more_values"] = True
-
-
-class Untouched:
-    """Rows of a kind as sent, where nothing happened since they were written down: nearly all of a first download."""
-
-    def __init__(
-        self, shape: Shape, origins: Mapping[int, tuple[str, int]], *, hidden: frozenset[str]
-    ) -> None:
-        place = shape.columns.index
-        self._kind = shape.kind
-        self._origins = origins
-        self._shown = [(place(f), f) for f in shape.fields if f not in hidden and f not in shape.json_fields]
-        self._json = [(place(f), f) for f in shape.json_fields if f not in hidden]
-        self._system = itemgetter(*map(place, ("registers", "extra", "id", "origin", "n", "seq", "rev")))
-
-    def sent(self, row: sa.Row[Any], code: str) -> dict[str, Any] | None:
-        """The members of the line in the order of `Feed.row`; None where something stands beside the plain values."""
-        registers, extra, identity, origin_, n, seq, rev = self._system(row)
-        if registers is not None or extra is not None:
-            return None
-        shown = {name: value for at, name in self._shown if (value := row[at]) is not None}
-        for at, name in self._json:
-            if row[at] is not None:
-                shown[name] = orjson.Fragment(row[at])
-        made = dot(*self._origins[origin_], n)
-        return {
-            "kind": self._kind, "id": identity, "area": code, "seq": seq, "rev": rev, "set": shown, "dot": made,
-        }  # fmt: skip
 
 
 def _without(value: dict[str, Any], hidden: frozenset[str]) -> dict[str, Any]:

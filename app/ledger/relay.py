@@ -23,7 +23,7 @@ from app.ledger.lines import decompress
 from app.ledger.node import JUMP, Standing
 from app.ledger.senders import BAD_SIGNATURE, admit
 from app.ledger.tables import batch, device, node
-from app.ledger.upstream import NOT_THE_PROVINCE, ask, note_feed
+from app.ledger.upstream import NOT_THE_PROVINCE, UPSTREAM_UNREACHABLE, ask, note_feed
 from sync.bundle import Record, read_bundle, write_bundle
 from sync.seal import BadSignature, PublicKey, check_grant, check_node_cert, sign_compact, verify_detached
 
@@ -186,6 +186,10 @@ def _relay_some(door: Door, client: httpx.Client, rows: list[Any]) -> Relayed:
     url = f"{door.standing.upstream_url}/sync/v1/bundles"
     answer = ask(client, "POST", url=url, content=body, headers=headers).content
     kept, refused = _keep_receipts(door, answer, {row.sha256 for row in rows})
+    if not kept and not refused:
+        raise UPSTREAM_UNREACHABLE(
+            "La réponse ne dit rien de ce qui fut envoyé : elle n'est pas de la province."
+        )
     return Relayed(len(rows), kept, len(body) + len(answer), refused)
 
 

@@ -16,6 +16,8 @@ from PIL import Image
 from app.documents import base45
 from app.documents.seal import PREFIX, NotValid, Signer, read_keys, verify
 
+QR = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
+
 
 def main(keys: Path, folder: Path) -> dict[str, Any]:
     """File name → {"facts", "number", "altered_refused"}."""
@@ -25,7 +27,8 @@ def main(keys: Path, folder: Path) -> dict[str, Any]:
 
 def _one(page: Path, signers: dict[str, Signer]) -> dict[str, Any] | None:
     with Image.open(page) as picture:
-        found = zxingcpp.read_barcodes(picture.convert("L"))
+        # Only QR: in some pages' letters a reader of everything sees a bar code too.
+        found = zxingcpp.read_barcodes(picture.convert("L"), formats=QR)
     if len(found) != 1:
         return None
     code = found[0].text

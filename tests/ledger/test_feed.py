@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+import sqlalchemy as sa
 
 from app.ledger.feed import Feed, areas_of, read_positions
 from tests.nodes import Tablet, TestNode, household_of, new
@@ -251,3 +252,31 @@ def test_own_births_are_sent_back_and_those_of_others_are_not(lasting: TestNode,
     lasting.push(two, new("birth", {"nom": "Kapinga", "commune": COMMUNE}))
     births = [row["id"] for row in lasting.changes(one) if row["kind"] == "birth"]
     assert births == [mine["id"]]
+
+
+STRANGE = ('Jean "Papa" \\ /', "l\u0001\n\tigne", "Élodie 👪 d\u0301", "null", "{}", "\u2028\x7f")
+
+
+@pytest.mark.parametrize("role", ["agent", "clerk"])
+def test_a_row_nobody_touched_is_sent_as_any_other(lasting: TestNode, role: str) -> None:
+    tablet = lasting.tablet(HERE, THERE, role=role)
+    home, *people, visit = household_of(len(STRANGE), quartier=HERE)
+    for person, text in zip(people, STRANGE, strict=True):
+        person["set"] |= {"nom": text, "birth_words": text, "line": 3}
+    exact, many = 12.5, 0.1 + 0.2
+    visit["set"] |= {"members": [each["id"] for each in people], "accuracy": exact}
+    further = new("visit", {"household": home["id"], "quartier": HERE, "accuracy": many})
+    written = [home, *people, visit, further]
+    lasting.push(tablet, *written)
+    sent = {row.get("id"): row for row in rows_of(every_page(lasting, tablet, limit=1 << 20))}
+    sender = lasting.door.sender(tablet.dev)
+    assert sender is not None
+    with lasting.database.read() as connection:
+        feed = Feed(connection, lasting.door, sender)
+        for each in written:
+            shape = lasting.door.registry.shapes[each["kind"]]
+            query = sa.select(shape.table).where(shape.table.c.id == each["id"])
+            row = dict(connection.execute(query).mappings().one())
+            assert sent[each["id"]] == orjson.loads(orjson.dumps(feed.row(shape, row, code=HERE)))
+    assert [sent[each["id"]]["set"]["accuracy"] for each in (visit, further)] == [exact, many]
+    assert ("birth_words" in sent[people[0]["id"]]["set"]) == (role == "clerk")
