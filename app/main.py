@@ -78,6 +78,7 @@ def create_app(node: Node, *, secure: bool = False, relay: bool = False) -> Fast
         version="1",
         description=DESCRIPTION + (f"\n\n**{DEMO}**" if standing.demo else ""),
         routes=[*ROUTES],
+        redirect_slashes=False,
         lifespan=life,
     )
     state = application.state

@@ -4,6 +4,7 @@ problems for every error."""
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from tests.conftest import Engines
 from tests.lasting import lasting_database
 from tests.nodes import make_node
+from tests.web.client import InProcess
 
 Named = list[tuple[str, dict[str, Any]]]
 PROBLEM = "application/problem+json"
@@ -22,10 +24,15 @@ _ENGLISH = re.compile(
 
 
 @pytest.fixture(scope="module")
-def document(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def client(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
     directory: Path = tmp_path_factory.mktemp("openapi")
     with lasting_database(engines, "sqlite", directory) as database:
-        answer = make_node(database, directory).client.get("/openapi.json")
+        yield make_node(database, directory).client
+
+
+@pytest.fixture(scope="module")
+def document(client: InProcess) -> dict[str, Any]:
+    answer = client.get("/openapi.json")
     assert answer.status_code == 200
     found: dict[str, Any] = answer.json()
     return found
@@ -55,6 +62,11 @@ def test_the_description_is_openapi_3_1_and_says_who_speaks(document: dict[str, 
     assert document["openapi"].startswith("3.1.")
     assert document["info"]["title"] == "Mboka"
     assert len(operations(document)) > 35
+
+
+def test_an_address_that_ends_before_its_id_is_not_found(client: InProcess) -> None:
+    answer = client.get("/v1/quarantine/")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
 def test_a_missing_or_english_text_would_be_seen() -> None:
