@@ -63,7 +63,6 @@ class Entry:
     `moved`: no operation of this batch is about it; it follows an entity that moved.
     `named`: numbers of the merges that name it as survivor. `counted` and `was_counted`: in the figures, after and
     before; a row that is void, merged away, or nothing but acts counts for nothing. `gone`: nothing stands of it.
-    `alone`: nothing stands of it but the operation its row names.
     """
 
     shape: Shape
@@ -77,7 +76,6 @@ class Entry:
     area: str = ""
     moved: bool = False
     gone: bool = False
-    alone: bool = False
     named: list[int] = field(default_factory=list)
     void: bool = False
     merged_into: str | None = None

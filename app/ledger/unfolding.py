@@ -259,12 +259,7 @@ class Unfolding:
                 self.gone.add(entry.key)
         came = _came(self.connection, touched, joins)
         for entry in touched.changed():
-            found = came.get(entry.key, [])
-            _name_the_first(entry, [each[:3] for each in found])
-            written = {
-                (write.dot, write.line) for writes in (entry.registers or {}).values() for write in writes
-            }
-            entry.alone = len(found) == len(written) == 1 and not joins.get(entry.key)
+            _name_the_first(entry, [each[:3] for each in came.get(entry.key, ())])
         self._wait(touched, came)
 
     def _write_again(

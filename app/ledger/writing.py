@@ -103,8 +103,9 @@ class Writing:
     def _changed_row(self, entry: Entry, numbers: Numbers) -> Row:
         area, seq = numbers[entry.area]
         before = entry.before
-        kept = None if entry.alone else entry.registers
-        registers = orjson.dumps(merge.pack(kept)).decode() if kept is not None else None
+        registers = (
+            orjson.dumps(merge.pack(entry.registers)).decode() if entry.registers is not None else None
+        )
         if before is None:
             first = entry.operations[0][0] if entry.operations else entry.named[0]
             rev = self._revs.get(entry.id, 0) + 1
