@@ -15,10 +15,12 @@ from app.audit.chain import SCALE, Chains, holds
 from app.audit.refold import Told, refused
 from app.audit.report import Findings
 from app.audit.trust import Trust
-from app.ledger.tables import brought, brought_answer
+from app.ledger.tables import brought, brought_answer, brought_batch
 from sync.protocol import Unreadable, read_line
 
 TYP = "operations"
+# Dot, line, role, person, batch.
+Said = tuple[str, bytes, str, str | None, str]
 
 
 class Bringings:
@@ -32,12 +34,26 @@ class Bringings:
         self._chains = chains
         self._findings = findings
         self.forked: set[str] = set()
+        query = sa.select(brought_batch).order_by(brought_batch.c.sha256)
+        self._batches = connection.execute(query).all()
+
+    def chain(self, origin: int) -> dict[str, str | None]:
+        """The batches of an origin of which the province told, each with the one before, unchecked."""
+        return {row.sha256: row.prev for row in self._batches if row.origin == origin}
+
+    def left_out(self) -> set[str]:
+        """Those of them that this node keeps as left out."""
+        return {row.sha256 for row in self._batches if row.unfolded}
 
     def check(self) -> Iterator[tuple[str, Told]]:
         """(its batch, line) of every line to be folded, its answer checked first; a difference for each that the answer
         does not hold."""
         for row in self._connection.execute(sa.select(brought_answer).order_by(brought_answer.c.id)).all():
-            said = self._open(row)
+            said, named = self._open(row)
+            for each in self._batches:
+                if each.answer == row.id and (each.sha256, each.prev) not in named.get(each.origin, set()):
+                    text = "n'est pas dans la réponse signée de la province"
+                    self._findings.add("brought", f"lot {each.sha256} : {text}")
             for line in self._rows(brought.c.answer == row.id):
                 told = self._told(line, row.after_batch)
                 if told is None:
@@ -55,13 +71,14 @@ class Bringings:
             if told is not None:
                 yield row.batch, told
 
-    def at(self, origin: int, n: int) -> list[Told]:
-        """The lines brought under one number."""
+    def at(self, origin: int, n: int) -> list[tuple[str, Told]]:
+        """(its batch, line) of every line brought under one number."""
         after = dict(
             self._connection.execute(sa.select(brought_answer.c.id, brought_answer.c.after_batch)).all()
         )
         rows = self._rows(sa.and_(brought.c.origin == origin, brought.c.n == n))
-        return [told for row in rows if (told := self._told(row, after[row.answer])) is not None]
+        found = ((row.batch, self._told(row, after[row.answer])) for row in rows)
+        return [(sha256, told) for sha256, told in found if told is not None]
 
     def names(self) -> Iterator[tuple[str, str]]:
         """(kind, id) of everything they are about."""
@@ -83,8 +100,9 @@ class Bringings:
         order = after * SCALE + row.id
         return Told(order, row.origin, chain.dev, chain.ep, row.n, row.role, row.by, row.line, operation)
 
-    def _open(self, row: sa.Row[Any]) -> set[tuple[str, bytes, str, str | None, str]]:
-        """What a kept answer says, nothing when it is not the province's own word."""
+    def _open(self, row: sa.Row[Any]) -> tuple[set[Said], dict[int, set[tuple[str, str | None]]]]:
+        """What a kept answer says, nothing when it is not the province's own word: its lines, and the batches it names
+        of each origin here."""
         name = f"réponse {row.sha256} de la province"
         try:
             content = zstd.decompress(row.content)
@@ -93,11 +111,17 @@ class Bringings:
         key, node = self._trust.upstream, self._trust.upstream_node or ""
         if hashlib.sha256(content).hexdigest() != row.sha256:
             self._findings.add("brought", f"{name} : un octet a changé")
-            return set()
+            return set(), {}
         if key is None or not holds(key, content, signature=row.signature, kid=node, typ=TYP):
             self._findings.add("brought", f"{name} : la signature n'est pas la sienne")
-            return set()
+            return set(), {}
         records = [orjson.loads(line) for line in content.splitlines()[:-1]]
         said = [each for record in records for each in record["operations"]]
         self.forked |= {each["dot"] for each in said if each.get("fork")}
-        return {(e["dot"], e["line"].encode(), e["role"], e["by"], e["batch"]) for e in said}
+        chains = {record["id"]: record["chains"] for record in records if "chains" in record}
+        named = {
+            origin: {(sha256, prev) for sha256, prev in chains.get(each.dev, {}).get(str(each.ep), ())}
+            for origin, each in self._chains.chains.items()
+            if each.dev in chains
+        }
+        return {(e["dot"], e["line"].encode(), e["role"], e["by"], e["batch"]) for e in said}, named

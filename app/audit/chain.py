@@ -100,7 +100,12 @@ class Chains:
                 self.operations += row.to_n - row.from_n + 1
         for origin_id, n in connection.execute(sa.select(brought.c.origin, brought.c.n)):
             self.chains[origin_id].brought.append(n)
+        self._held = {sha256 for each in self.chains.values() for _, _, sha256, _ in each.batches}
         self._twice = {identity: each.told_twice() for identity, each in self.chains.items()}
+
+    def holds(self, sha256: str) -> bool:
+        """Whether this batch itself is here."""
+        return sha256 in self._held
 
     def is_told_twice(self, origin_id: int, n: int) -> bool:
         """Whether an operation of this number came more than once."""

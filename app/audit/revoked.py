@@ -47,8 +47,9 @@ def left_out(
             if told.role in heard and sha256 not in out and _may(trust, told):
                 for name, write in refold.writes_of(told).items():
                     found[told.operation.id][name].append(write)
-        out = {each for dev, registers in found.items() for each in _fallen(dev, registers, chains)}
-    _compare(connection, out, findings)
+        fallen = [_fallen(dev, registers, chains, bringings) for dev, registers in found.items()]
+        out = {sha256 for each in fallen for sha256 in each}
+    _compare(connection, out, bringings, findings)
     return frozenset(out)
 
 
@@ -95,14 +96,16 @@ def _live(registers: Mapping[str, list[Write]], name: str) -> list[Any]:
     return [write.value for at, write in enumerate(writes) if at not in gone]
 
 
-def _fallen(dev: str, registers: Mapping[str, list[Write]], chains: Chains) -> Iterable[str]:
+def _fallen(
+    dev: str, registers: Mapping[str, list[Write]], chains: Chains, bringings: Bringings
+) -> Iterable[str]:
     values = [each for each in _live(registers, "revoked") if isinstance(each, dict)]
     lists = [each for each in _live(registers, "release") if isinstance(each, list)]
     released = {each for named in lists for each in named if isinstance(each, str)}
-    for chain in chains.chains.values():
+    for origin, chain in chains.chains.items():
         if chain.dev != dev:
             continue
-        before = {sha256: prev for _, _, sha256, prev in chain.batches}
+        before = bringings.chain(origin) | {sha256: prev for _, _, sha256, prev in chain.batches}
         for value in values:
             stands = set()
             named = value.get(str(chain.ep))
@@ -112,8 +115,8 @@ def _fallen(dev: str, registers: Mapping[str, list[Write]], chains: Chains) -> I
             yield from before.keys() - stands - released
 
 
-def _compare(connection: sa.Connection, out: set[str], findings: Findings) -> None:
+def _compare(connection: sa.Connection, out: set[str], bringings: Bringings, findings: Findings) -> None:
     held = set(connection.execute(sa.select(batch.c.sha256).where(batch.c.unfolded)).scalars())
-    for sha256 in sorted(out ^ held):
+    for sha256 in sorted(out ^ (held | bringings.left_out())):
         text = "devrait être écarté par une révocation" if sha256 in out else "est écarté sans révocation"
         findings.add("batch", f"lot {sha256} : {text}")

@@ -74,6 +74,8 @@ class Audit:
                 told(min(done, self.chains.operations), self.chains.operations)
         for sha256, brought in self.bringings.check():
             if sha256 in self.left_out and falls(brought.operation):
+                if not self.chains.holds(sha256):
+                    self.aside.append((brought.dev, brought.ep, brought.n, sha256, REASON, brought.raw))
                 continue
             contested = self.chains.is_told_twice(brought.origin, brought.n)
             if contested:
@@ -153,7 +155,8 @@ class Audit:
     def _find(self, origin: int, n: int) -> list[Told]:
         quiet = Seals(self.trust, self.chains, findings=Findings())
         opened = (quiet.open(row) for row in batches_of(self.connection, origin, n=n))
-        return self.bringings.at(origin, n) + [
+        brought = self.bringings.at(origin, n)
+        return [t for sha256, t in brought if sha256 not in self.left_out or not falls(t.operation)] + [
             t
             for each in opened
             if each is not None
@@ -163,7 +166,7 @@ class Audit:
 
     def _batch_of(self, origin: int, n: int) -> int | None:
         found = [row.id * SCALE for row in batches_of(self.connection, origin, n=n)]
-        return min(found + [told.batch for told in self.bringings.at(origin, n)], default=None)
+        return min(found + [told.batch for _, told in self.bringings.at(origin, n)], default=None)
 
     def _names(self) -> dict[str, set[str]]:
         """Kind → keys of everything written: a second pass, made only when rows and operations do not agree."""

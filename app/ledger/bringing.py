@@ -14,18 +14,18 @@ import sqlalchemy as sa
 import structlog
 
 from app.errors import Problem
+from app.ledger.brought import Chains, Group, batch_of, fold_group, left_out, set_brought_aside, unheard_of
 from app.ledger.bulk import lock_door
-from app.ledger.door import Door, Readable
-from app.ledger.entry import Author
+from app.ledger.door import Door
 from app.ledger.holding import Held, compare
-from app.ledger.keeping import Origin, keep_brought, note_forks, numbers_of
-from app.ledger.lines import compress, decompress, falls
+from app.ledger.keeping import keep_brought, note_forks, numbers_of
+from app.ledger.lines import compress, decompress, falls, lines_brought_of
 from app.ledger.node import Marks
 from app.ledger.operations import MOST_HAVE, TYP, areas_of_commune
-from app.ledger.senders import admit, homes_of
-from app.ledger.tables import batch, brought, brought_answer, node, origin, upstream_position, waiting
+from app.ledger.senders import admit
+from app.ledger.tables import brought, brought_answer, brought_batch, node, origin, upstream_position
 from app.ledger.upstream import NOT_THE_PROVINCE, UPSTREAM_REFUSED, UPSTREAM_UNREACHABLE, ask, open_session
-from sync.protocol import Batch, Header, Line, Unreadable, dot, parse_dot, read_line
+from sync.protocol import Batch, Line, Unreadable, dot, parse_dot, read_line
 from sync.seal import BadSignature, PublicKey, verify_detached
 
 PAGE_BYTES = 4 << 20
@@ -71,6 +71,7 @@ class Answer:
     more: bool
     feed: str
     grants: list[str]
+    chains: Mapping[str, Chains]
 
 
 # -- asking ----------------------------------------------------------------------------------------------------
@@ -140,10 +141,9 @@ def _parse(content: bytes, signature: str) -> tuple[Answer, str]:
     """What an answer says, and for whom it was made."""
     *records, last = (orjson.loads(line) for line in content.splitlines())
     told = [each for record in records for each in _read(record["operations"])]
-    answer = Answer(
-        content, signature, told, len(records), last["after"], last["more"], last["feed"], last["grants"]
-    )
-    return answer, last["for"]
+    chains = {record["id"]: record["chains"] for record in records if "chains" in record}
+    after, more, feed, grants = last["after"], last["more"], last["feed"], last["grants"]
+    return Answer(content, signature, told, len(records), after, more, feed, grants, chains), last["for"]
 
 
 def _read(operations: Iterable[Mapping[str, Any]]) -> Iterator[Told]:
@@ -182,16 +182,6 @@ def _have(door: Door) -> list[str]:
 # -- folding ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Lines of one author (dev, ep, person, role), each number once: what the fold takes at a time."""
-
-    batch: Batch
-    role: str
-    origin: Origin
-    held: Held
-
-
 def take_answer(door: Door, answer: Answer) -> int:
     """Fold what an answer holds and this node does not, keep it, and move the positions: one transaction.
 
@@ -202,10 +192,9 @@ def take_answer(door: Door, answer: Answer) -> int:
         at = door.clock.received_at()
         for grant in answer.grants:
             admit(connection, door.standing, grant)
-        lacking = _keep(connection, door, answer, at=at)
-        told: set[str] = set()
+        lacking, told = _keep(connection, door, answer, at=at)
         for group in lacking:
-            told |= _fold(connection, door, group, at=at)
+            told |= fold_group(connection, door, group, at=at)
         if told:
             door.settle(connection, told, at=at)
         _move(connection, answer.after)
@@ -216,9 +205,9 @@ def fold_answer_again(connection: sa.Connection, door: Door, kept: sa.Row[Any]) 
     """Fold a stored answer (a row of `brought_answer`) into registers that hold only what came before it; how many
     lines it brought. Its lines are stored anew, the answer stays as it is."""
     answer, _ = _parse(decompress(kept.content), kept.signature)
-    lacking = _keep(connection, door, answer, at=kept.at, kept=kept.id, before=kept.after_batch + 1)
+    lacking, _ = _keep(connection, door, answer, at=kept.at, kept=kept.id, before=kept.after_batch + 1)
     for group in lacking:
-        _fold(connection, door, group, at=kept.at)
+        fold_group(connection, door, group, at=kept.at)
     return sum(len(group.batch.lines) for group in lacking)
 
 
@@ -230,20 +219,35 @@ def _keep(
     at: str,
     kept: int | None = None,
     before: int | None = None,
-) -> list[Group]:
-    """Store the lines that are lacking, all of them before any is folded: none of them shall wait for another.
+) -> tuple[list[Group], set[str]]:
+    """Store the lines that are lacking, all of them before any is folded: none of them shall wait for another; and the
+    batches of revoked devices nobody had told of. Gives the groups to fold, and whose batches were named.
 
     `kept`: the number under which the answer is stored already; `before`: as if later batches were not here.
     """
     groups: list[Group] = []
-    left_out = _left_out(connection, answer.operations)
+    named = unheard_of(connection, door, answer.chains)
+    if named:
+        kept = kept or _keep_answer(connection, answer, at=at)
+        connection.execute(
+            brought_batch.insert(), [row | {"answer": kept} for rows in named.values() for row in rows]
+        )
+    out = left_out(connection, {each.batch for each in answer.operations})
     for (dev, ep, by, role, _), tolds in _grouped(answer.operations).items():
         place = door.origin_of(connection, dev, ep)
-        lines = [told.line for told in tolds]
-        whole = Batch(Header(1, dev, ep, lines[0].n, lines[-1].n, None, by), lines)
+        whole = batch_of(dev, ep, by=by, lines=[told.line for told in tolds])
         held = compare(connection, whole, origin=place, at=at, before=before)
         _hear_of_forks(connection, tolds, held, at=at)
-        fresh = [told for told in tolds if not _is_known(held, told.line.n)]
+        here = {
+            (each.line.n, each.line.raw)
+            for sha256 in out.keys() & {told.batch for told in tolds}
+            for each in lines_brought_of(connection, place.local, sha256=sha256)
+        }
+        fresh = [
+            told
+            for told in tolds
+            if not _is_known(held, told.line.n) and (told.line.n, told.line.raw) not in here
+        ]
         if not fresh and not held.entities:
             continue
         if kept is None:
@@ -257,15 +261,11 @@ def _keep(
                 brought.insert(), [row | {"origin": place.local, "answer": kept} for row in rows]
             )
             keep_brought(connection, place, (told.line.n for told in fresh))
-        standing = [told.line for told in fresh if told.batch not in left_out or not falls(told.line)]
+        apart = {told.batch for told in fresh if out.get(told.batch) is False}
+        set_brought_aside(connection, door, place, dev=dev, ep=ep, batches=apart, at=at)
+        standing = [told.line for told in fresh if told.batch not in out or not falls(told.line)]
         groups.append(Group(Batch(whole.header, standing), role, place, held))
-    return groups
-
-
-def _left_out(connection: sa.Connection, operations: Iterable[Told]) -> set[str]:
-    """The batches told of that are held here and do not stand, the device being revoked: the province may not know."""
-    named = sa.select(batch.c.sha256).where(batch.c.sha256.in_({each.batch for each in operations}))
-    return set(connection.execute(named.where(batch.c.unfolded.is_(True))).scalars())
+    return groups, set(named)
 
 
 def _grouped(operations: Iterable[Told]) -> dict[tuple[str, int, str | None, str, int], list[Told]]:
@@ -306,21 +306,6 @@ def _keep_answer(connection: sa.Connection, answer: Answer, *, at: str) -> int:
         at=at,
     )
     return int(connection.execute(statement.returning(brought_answer.c.id)).scalar_one())
-
-
-def _fold(connection: sa.Connection, door: Door, group: Group, *, at: str) -> set[str]:
-    """Fold one group; gives the devices it speaks of."""
-    header, lines = group.batch.header, group.batch.lines
-    home = homes_of(connection, [header.dev], commune_of=door.territory.commune_of)[header.dev]
-    # What is held of the author's numbers stands in the origin; a span here would claim those in between.
-    author = Author(
-        header.dev, header.ep, group.origin.local, group.role, home, header.by, header.from_, header.from_
-    )
-    fold = door.fold(connection, author, Readable(group.batch, None), held=group.held, at=at)
-    arrived = waiting.c.awaited_n.in_([line.n for line in lines])
-    own = (waiting.c.awaited_dev == header.dev, waiting.c.awaited_ep == header.ep)
-    connection.execute(waiting.delete().where(*own, arrived))
-    return fold.touched.ids("device")
 
 
 def _move(connection: sa.Connection, after: Mapping[str, int | str]) -> None:

@@ -4,7 +4,7 @@ same way, as operations of this server signed with its own key. Nothing else wri
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +25,11 @@ from app.ledger.projection import Registry
 from app.ledger.remarks import Remarks, remarks
 from app.ledger.revocation import REASON, Verdict, verdict_of
 from app.ledger.senders import BAD_SIGNATURE, GRANT_REQUIRED, Sender, admit, bind, sender_of
-from app.ledger.sorting import Sorted, sort_lines
+from app.ledger.settling import settle, tell_again
+from app.ledger.sorting import Readable, Sorted, sort_lines
 from app.ledger.tables import batch, origin
 from app.ledger.trays import stop_waiting_for
-from app.ledger.unfolding import Unfolding, amend_return, settle, stand_again
+from app.ledger.unfolding import Position, amend_return
 from app.territory.places import Territory
 from sync.protocol import (
     BATCH_BYTES,
@@ -46,20 +47,6 @@ from sync.protocol import (
 from sync.seal import BadSignature, detached_kid, sign_detached, verify_detached
 
 ROOM = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Readable:
-    """A batch, its lines sorted as if none of them were held already, and the form in which its bytes are stored."""
-
-    batch: Decoded
-    sorted: Sorted | None
-    content: bytes | None = None
-    left: Sequence[Line] = ()
-
-    def told(self, touched: Touched) -> Sequence[Line]:
-        """The lines that were folded one by one: all, or those that stand in no block."""
-        return self.left if touched.blocks else self.batch.lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +195,10 @@ class Door:
             connection, envelope, header=header, local=folded.origin.local, at=at, receipt=receipt, content=content,
             stands=stands, remarked=folded.remarks,
         )  # fmt: skip
-        devs = folded.devices | ({header.dev} if folded.origin.revoked else set())
+        devs = folded.devices
+        if folded.origin.revoked:
+            devs = devs | {header.dev}
+            tell_again(connection, self.areas, header.dev)
         if devs:
             self.settle(connection, devs, at=at)
 
@@ -217,19 +207,13 @@ class Door:
         with self._lock:
             for dev in devs:
                 self._senders.pop(dev, None)
-        settle(
-            connection,
-            devs,
-            verdict=lambda dev: self.verdict(connection, dev),
-            unfold=lambda rows: Unfolding(connection, self.registry, areas=self.areas, at=at).run(rows),
-            refold=lambda row: self._fold_back(connection, row, at=at),
-        )
+        settle(connection, self, devs, at=at)
 
     def verdict(self, connection: sa.Connection, dev: str) -> Verdict:
         """What is said here of a device: which of its batches stand, and whether it may still pull."""
         return verdict_of(connection, dev, standing=self.standing, commune_of=self.territory.commune_of)
 
-    def _fold_back(self, connection: sa.Connection, row: sa.Row[Any], *, at: str) -> set[str]:
+    def fold_back(self, connection: sa.Connection, row: sa.Row[Any], *, at: str) -> set[str]:
         """A batch that was left out stands: fold it as if it came now. Gives the devices it speaks of."""
         sender = self._sender(connection, row.dev)
         if sender is None:
@@ -237,9 +221,7 @@ class Door:
         envelope = Envelope.seal(sender, decompress(row.content), signature=row.signature)
         found = read_batch(envelope.data)
         fallen = Readable(Batch(found.header, [line for line in found.lines if falls(line)]), None)
-        folded = self._fold(connection, envelope, fallen, at=at, row=row, stands=True)
-        stand_again(connection, row)
-        return folded.devices
+        return self._fold(connection, envelope, fallen, at=at, row=row, stands=True).devices
 
     def _read(self, envelope: Envelope) -> Readable | str:
         """Decode and sort before any lock is taken; the reason where header or framing cannot be read."""
@@ -281,8 +263,8 @@ class Door:
         at: str,
     ) -> None:
         area = self._aside_area(envelope)
-        dev, sha256 = envelope.sender.dev, envelope.sha256
-        keeping.set_aside(connection, lines, dev=dev, sha256=sha256, header=header, area=area, at=at)
+        dev, sha256, ep = envelope.sender.dev, envelope.sha256, header.ep if header else None
+        keeping.set_aside(connection, lines, dev=dev, sha256=sha256, ep=ep, area=area, at=at)
 
     def fold_again(self, connection: sa.Connection, envelope: Envelope, *, number: int, at: str) -> int:
         """Fold the stored batch `number`, received at `at`, into registers that hold only those before it; how many
@@ -375,12 +357,15 @@ class Door:
         batch = readable.batch
         told = batch if stands else Batch(header, [each for each in batch.lines if not falls(each)])
         held = compare(connection, told, origin=place, at=at, before=before)
-        held.stands, held.probe = stands, place.revoked or row is not None
+        held.stands, held.probe = stands, place.revoked
         commune = sender.commune(self.territory.commune_of)
         author = Author(
             sender.dev, header.ep, place.local, sender.role, commune, header.by, header.from_, header.to
         )
-        fold = self.fold(connection, author, readable, held=held, at=at, row=row)
+        came_at = None if row is None else lambda n: (row.id, 0)
+        fold = self.fold(connection, author, readable, held=held, at=at, came_at=came_at)
+        if not stands:
+            keeping.no_longer_aside(connection, envelope.sha256)
         self._keep_aside(connection, envelope, fold.quarantined, header=header, at=at)
         if row is None:
             stop_waiting_for(connection, dev=sender.dev, ep=header.ep, first=header.from_, last=header.to)
@@ -398,7 +383,8 @@ class Door:
         )
 
     def _stands(self, connection: sa.Connection, envelope: Envelope, header: Header, place: Origin) -> bool:
-        prev = keeping.chain_of(connection, place.local) | {envelope.sha256: header.prev}
+        chain = keeping.chain_of(connection, place.local)
+        prev = {sha256: each.prev for sha256, each in chain.items()} | {envelope.sha256: header.prev}
         return envelope.sha256 in self.verdict(connection, header.dev).stands(header.ep, prev)
 
     def fold(
@@ -409,17 +395,18 @@ class Door:
         *,
         held: Held,
         at: str,
-        row: sa.Row[Any] | None = None,
+        came_at: Callable[[int], Position] | None = None,
     ) -> Fold:
-        """Fold lines under the door's lock; what is kept of them is the caller's business.
+        """Fold lines under the door's lock; what is kept of them is the caller's business. `came_at(n)`: they were left
+        out, and stand again with the place they once had.
 
         Creation is optimistic: nearly all operations write down something new, and asking first costs a query.
         """
         found = readable.sorted
         if held.skip or found is None or not held.stands:
             found = self._sort(readable.batch, author.role, held)
-        if held.probe:
-            return self._once(connection, author, found, held=held, at=at, probe=True, row=row)
+        if held.probe or came_at is not None:
+            return self._once(connection, author, found, held=held, at=at, probe=True, came_at=came_at)
         try:
             with connection.begin_nested():
                 return self._once(connection, author, found, held=held, at=at, probe=False)
@@ -446,15 +433,17 @@ class Door:
         held: Held,
         at: str,
         probe: bool,
-        row: sa.Row[Any] | None = None,
+        came_at: Callable[[int], Position] | None = None,
     ) -> Fold:
         fold = Fold(
             connection, self.registry, areas=self.areas, author=author, found=found, at=at, probe=probe
         )
-        fold.run(
-            forks=held.entities,
-            amend=None if row is None else lambda touched: amend_return(connection, row, touched),
-        )
+
+        def amend(touched: Touched) -> None:
+            if came_at is not None:
+                amend_return(connection, touched, local=author.origin, came_at=came_at)
+
+        fold.run(forks=held.entities, amend=amend)
         return fold
 
 

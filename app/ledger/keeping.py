@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -16,8 +16,9 @@ from app.ledger.entry import Disposition
 from app.ledger.lines import compress
 from app.ledger.node import Identity
 from app.ledger.remarks import NOTHING_REMARKED, Remarks
+from app.ledger.revocation import REASON
 from app.ledger.senders import Sender
-from app.ledger.tables import batch, fork, origin, quarantine
+from app.ledger.tables import batch, brought_batch, fork, origin, quarantine
 from sync.ledger import Ranges
 from sync.protocol import Header, Line
 from sync.seal import sign_detached
@@ -143,10 +144,26 @@ def origin_of(connection: sa.Connection, dev: str, ep: int, *, is_revoked: Calla
     return Origin(int(connection.execute(made).scalar_one()), Ranges(), Ranges(), revoked)
 
 
-def chain_of(connection: sa.Connection, local: int) -> dict[str, str | None]:
-    """The batches held of an origin: SHA-256 → that of the one before, as its header says."""
-    query = sa.select(batch.c.sha256, batch.c.prev).where(batch.c.origin == local)
-    return dict(connection.execute(query).all())
+class Known(NamedTuple):
+    """One batch of an origin: its number where it is held here (`id`), the one before as its header says, and whether
+    it is left out."""
+
+    sha256: str
+    prev: str | None
+    unfolded: bool
+    id: int | None
+
+
+def chain_of(connection: sa.Connection, local: int) -> dict[str, Known]:
+    """The batches of an origin by SHA-256: those held here, and those of which only the province told."""
+    found: dict[str, Known] = {}
+    for table, number in ((brought_batch, sa.null()), (batch, batch.c.id)):
+        columns = (table.c.sha256, table.c.prev, table.c.unfolded, number)
+        for sha256, prev, unfolded, held in connection.execute(
+            sa.select(*columns).where(table.c.origin == local)
+        ):
+            found[sha256] = Known(sha256, prev, bool(unfolded), held)
+    return found
 
 
 def keep_ranges(connection: sa.Connection, local: int, ranges: Ranges) -> None:
@@ -281,22 +298,30 @@ def note_contact(
     connection.execute(_CONTACT, {"dev": dev, "at": at, "gap": gap, "ahead": ahead, **counts})
 
 
+def no_longer_aside(connection: sa.Connection, sha256: str) -> None:
+    """Take out of quarantine what a revocation set aside of a batch."""
+    connection.execute(
+        quarantine.delete().where(quarantine.c.sha256 == sha256, quarantine.c.reason == REASON)
+    )
+
+
 def set_aside(
     connection: sa.Connection,
     lines: Sequence[tuple[Line, str]],
     *,
     dev: str,
     sha256: str,
-    header: Header | None,
+    ep: int | None,
     area: int | None,
     at: str,
 ) -> None:
-    """Keep lines (each with its reason) visible in quarantine, in the area of the device's commune."""
+    """Keep lines (each with its reason) visible in quarantine, in the area of the device's commune; `ep` is None for a
+    batch whose header cannot be read."""
     rows: list[dict[str, Any]] = [
         {
             "dev": dev,
-            "ep": header.ep if header else None,
-            "n": line.n if header else None,
+            "ep": ep,
+            "n": line.n if ep is not None else None,
             "sha256": sha256,
             "reason": reason,
             "line": line.raw,

@@ -6,12 +6,13 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from backports import zstd
 
 from app.ledger.senders import roles_of
-from app.ledger.tables import batch, brought, brought_answer, origin
+from app.ledger.tables import batch, brought, brought_answer, brought_batch, origin
 from sync import merge
 from sync.catalogue import CATALOGUE
 from sync.protocol import Line, dot, read_batch, read_line
@@ -40,8 +41,8 @@ def falls(line: Line) -> bool:
 class StoredLine:
     """One operation line as stored, with what its batch (named by its SHA-256) says about it.
 
-    `role` is what the province says of a line it brought; of lines in batches the device's grant says it. `came` is
-    the number of the batch, None for a line that was brought.
+    `role` is what the province says of a line it brought; of lines in batches the device's grant says it. `came` orders
+    all lines by arrival: (number of the batch, 0), or (number of the last batch held then, number of the brought line).
     """
 
     line: Line
@@ -50,8 +51,8 @@ class StoredLine:
     by: str | None
     received_at: str
     batch: str
+    came: tuple[int, int]
     role: str | None = None
-    came: int | None = None
 
     @property
     def dot(self) -> str:
@@ -97,7 +98,7 @@ def lines_at(
         for line in held.lines:
             if line.n in numbers and not (row.unfolded and falls(line)):
                 stored = StoredLine(
-                    line, row.dev, row.ep, held.header.by, row.received_at, row.sha256, came=row.id
+                    line, row.dev, row.ep, held.header.by, row.received_at, row.sha256, came=(row.id, 0)
                 )
                 found.setdefault((row.origin, line.n), []).append(stored)
     for place, stored in _brought_at(connection, wanted):
@@ -112,20 +113,41 @@ def _brought_at(
     if not wanted:
         return
     query = (
-        sa.select(brought, brought_answer.c.at, origin.c.dev, origin.c.ep, batch.c.unfolded)
+        sa.select(*_BROUGHT, sa.or_(batch.c.unfolded, brought_batch.c.unfolded).label("unfolded"))
         .join(origin, origin.c.id == brought.c.origin)
         .join(brought_answer, brought_answer.c.id == brought.c.answer)
         .outerjoin(batch, batch.c.sha256 == brought.c.batch)
+        .outerjoin(brought_batch, brought_batch.c.sha256 == brought.c.batch)
         .where(sa.or_(*(_of_numbers(local, numbers) for local, numbers in wanted.items())))
         .order_by(brought.c.id)
     )
     sets = {local: set(numbers) for local, numbers in wanted.items()}
     for row in connection.execute(query):
         if row.n in sets[row.origin]:
-            line = Line(row.n, row.line, read_line(row.line, row.n, dev=row.dev, ep=row.ep))
-            stored = StoredLine(line, row.dev, row.ep, row.by, row.at, row.batch, row.role)
-            if not (row.unfolded and falls(line)):
+            stored = _brought(row)
+            if not (row.unfolded and falls(stored.line)):
                 yield (row.origin, row.n), stored
+
+
+_BROUGHT = (brought, brought_answer.c.at, brought_answer.c.after_batch, origin.c.dev, origin.c.ep)
+
+
+def _brought(row: sa.Row[Any]) -> StoredLine:
+    line = Line(row.n, row.line, read_line(row.line, row.n, dev=row.dev, ep=row.ep))
+    came = (row.after_batch, row.id)
+    return StoredLine(line, row.dev, row.ep, row.by, row.at, row.batch, came, row.role)
+
+
+def lines_brought_of(connection: sa.Connection, local: int, *, sha256: str) -> list[StoredLine]:
+    """Every line the province brought of one batch of an origin, in the order in which they came."""
+    query = (
+        sa.select(*_BROUGHT)
+        .join(origin, origin.c.id == brought.c.origin)
+        .join(brought_answer, brought_answer.c.id == brought.c.answer)
+        .where(brought.c.origin == local, brought.c.batch == sha256)
+        .order_by(brought.c.id)
+    )
+    return [_brought(row) for row in connection.execute(query)]
 
 
 def _of_numbers(local: int, numbers: Sequence[int]) -> sa.ColumnElement[bool]:

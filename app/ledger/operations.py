@@ -12,10 +12,12 @@ import sqlalchemy as sa
 
 from app.errors import problem
 from app.ledger.areas import REFERENCE, Areas
+from app.ledger.brought import chains_of
 from app.ledger.door import Door
 from app.ledger.feed import AREA_NOT_GRANTED, FEED_CHANGED, Position, beyond, text_of
 from app.ledger.history import forked_dots
 from app.ledger.lines import StoredLine, lines_at
+from app.ledger.revocation import is_spoken_of
 from app.ledger.senders import Sender, roles_of, senders_of
 from app.ledger.tables import area, device, origin, other
 from sync.ledger import Ranges
@@ -60,6 +62,10 @@ def read_have(have: Iterable[str]) -> Have:
             if 0 < first <= last:
                 found.setdefault((dev, ep), Ranges()).add(first, last)
     return found
+
+
+def _is_revoked(kind: str, row: Mapping[str, Any]) -> bool:
+    return kind == "device" and is_spoken_of(row)
 
 
 class Operations:
@@ -129,7 +135,7 @@ class Operations:
         local = self.door.areas.number(code)
         while rows := self._changed(local, position):
             wanted = [(kind, row, self._places(row)) for kind, row in rows if self._concerns(kind, row)]
-            lacking = [(kind, row, at) for kind, row, at in wanted if not self._all_held(at)]
+            lacking = [each for each in wanted if not self._all_held(each[2]) or _is_revoked(*each[:2])]
             stored = lines_at(self.connection, [each for _, _, at in lacking for each in at])
             roles = roles_of(self.connection, {s.dev for found in stored.values() for s in found})
             told = {
@@ -202,14 +208,17 @@ class Operations:
         if not operations:
             return b""
         head = {"kind": kind, "id": row["id"], "area": code, "seq": row["seq"]}
+        if _is_revoked(kind, row):
+            head["chains"] = chains_of(self.connection, row["id"])
         return orjson.dumps(head | {"operations": operations}) + b"\n"
 
     # -- reference data ----------------------------------------------------------------------------------------
 
     def _concerns(self, kind: str, row: Mapping[str, Any]) -> bool:
-        """Of reference data a commune gets its own: its devices and servers, and what was said of their clocks."""
+        """Of reference data a commune gets its own: its devices and servers, and what was said of their clocks; and
+        every revoked device, whose work it may have brought."""
         if kind == "device":
-            return self._own_devices().get(row["id"], False)
+            return self._own_devices().get(row["id"], False) or _is_revoked(kind, row)
         return (
             kind != "clock" or row["node"] == self.sender.dev or self._own_devices().get(row["node"], False)
         )

@@ -69,10 +69,15 @@ def may_revoke(role: str, commune: str | None, *, target: str, home: str | None)
     return role == "node" and target not in SERVERS and commune is not None and commune == home
 
 
+def is_spoken_of(row: Mapping[str, Any]) -> bool:
+    """Whether anybody ever revoked the device of this row: only then it is asked who may."""
+    return row["revoked"] is not None or '"revoked"' in (row["registers"] or "")
+
+
 def verdict_of(connection: sa.Connection, dev: str, *, standing: Standing, commune_of: CommuneOf) -> Verdict:
     """What the register of a device says of it here; nothing of a device this server does not know."""
     row = connection.execute(sa.select(device).where(device.c.id == dev)).mappings().one_or_none()
-    if row is None or (row["revoked"] is None and '"revoked"' not in (row["registers"] or "")):
+    if row is None or not is_spoken_of(dict(row)):
         return Verdict()
     role, home = _who_is(connection, dev, standing=standing, commune_of=commune_of)
     registers = registers_of(connection, "device", dict(row))

@@ -16,7 +16,7 @@ from app.ledger.enrolment import require_areas
 from app.ledger.granting import regrant, write_device
 from app.ledger.revocation import may_revoke
 from app.ledger.senders import Sender, sender_of
-from app.ledger.tables import batch, origin
+from app.ledger.tables import batch, brought_batch, origin
 
 DEVICE_UNKNOWN = problem(
     "device_not_found", 404, "Appareil inconnu de ce serveur", "Voyez la liste : mboka device list."
@@ -83,7 +83,9 @@ def release(connection: sa.Connection, door: Door, dev: str, *, batches: Sequenc
     """Let batches stand whatever the revocation says. Raises `device_not_found`, `device_beyond`, `batch_not_found`."""
     _target(connection, door, dev)
     held = sa.select(batch.c.sha256).where(batch.c.dev == dev, batch.c.sha256.in_(batches))
-    if missing := set(batches) - set(connection.execute(held).scalars()):
+    told = sa.select(brought_batch.c.sha256).join(origin, origin.c.id == brought_batch.c.origin)
+    told = told.where(origin.c.dev == dev, brought_batch.c.sha256.in_(batches))
+    if missing := set(batches) - set(connection.execute(held.union(told)).scalars()):
         raise BATCH_UNKNOWN(f"Lots inconnus pour cet appareil : {', '.join(sorted(missing))}.")
     already = door.verdict(connection, dev).released
     write_device(connection, door, dev=dev, values={"release": sorted(already | set(batches))}, by=by)

@@ -3,10 +3,10 @@ Asks no database; the results of folding are the business of fold."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.ledger.entry import Disposition, Entry, Touched
+from app.ledger.entry import Decoded, Disposition, Entry, Touched
 from app.ledger.projection import Registry, Shape
 from sync import merge
 from sync.ledger import refusal
@@ -22,6 +22,20 @@ class Sorted:
     touched: Touched = field(default_factory=Touched)
     dispositions: dict[str, Disposition] = field(default_factory=dict)
     quarantined: list[tuple[Line, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """A batch, its lines sorted as if none of them were held already, and the form in which its bytes are stored."""
+
+    batch: Decoded
+    sorted: Sorted | None
+    content: bytes | None = None
+    left: Sequence[Line] = ()
+
+    def told(self, touched: Touched) -> Sequence[Line]:
+        """The lines that were folded one by one: all, or those that stand in no block."""
+        return self.left if touched.blocks else self.batch.lines
 
 
 def sort_lines(

@@ -12,6 +12,7 @@ from app.access.officers import names_of
 from app.clock import moment
 from app.ledger.door import Door
 from app.ledger.node import read_standing
+from app.ledger.revocation import is_spoken_of
 from app.ledger.tables import batch, conflict, device, device_contact, fork, origin, quarantine, waiting
 from sync.ledger import Ranges
 
@@ -91,18 +92,13 @@ def devices(
             "epochs": {ep: {"through": e.through, "holes": e.holes()} for ep, e in epochs.items()},
             "prev_gap": bool(row["prev_gap"]),
             "forks": forks.get(dev, 0),
-            "revoked": bool(door.verdict(connection, dev).revoked) if _is_spoken_of(row) else False,
+            "revoked": bool(door.verdict(connection, dev).revoked) if is_spoken_of(row) else False,
             "set_aside": aside.get(dev, 0),
             "outside_areas": row["outside_areas"] or 0,
             "other_author": row["other_author"] or 0,
         }
         found.append(told | _judge(told, now))
     return found
-
-
-def _is_spoken_of(row: dict[str, Any]) -> bool:
-    """Whether anybody ever revoked this device: only then it is asked who may."""
-    return row["revoked"] is not None or '"revoked"' in (row["registers"] or "")
 
 
 def _set_aside(connection: sa.Connection, devs: list[str]) -> dict[str, int]:

@@ -112,6 +112,17 @@ brought = sa.Table(
     sa.Index("ix_brought_origin_n", "origin", "n"),
 )
 
+brought_batch = sa.Table(
+    "brought_batch",
+    METADATA,
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("origin", sa.Integer, sa.ForeignKey("origin.id"), nullable=False, index=True),
+    sa.Column("prev", sa.String(64), comment="the batch before, as its header says"),
+    sa.Column("answer", BigId, sa.ForeignKey("brought_answer.id"), nullable=False),
+    sa.Column("unfolded", sa.Boolean, comment="as of a batch held here"),
+    comment="batches of a revoked device as the province names them, whether or not they ever come here",
+)
+
 upstream_position = sa.Table(
     "upstream_position",
     METADATA,

@@ -15,73 +15,40 @@ from app.ledger import keeping
 from app.ledger.areas import Areas
 from app.ledger.entry import Author, Entity, Entry, Touched
 from app.ledger.fold import Fold
-from app.ledger.lines import StoredLine, decompress, falls, lines_at
+from app.ledger.lines import StoredLine, lines_at
 from app.ledger.merging import joining, part
 from app.ledger.projection import Registry, short
-from app.ledger.revocation import REASON, Verdict
+from app.ledger.revocation import REASON
 from app.ledger.senders import homes_of, roles_of
 from app.ledger.sorting import Sorted
-from app.ledger.tables import batch, fork, origin, quarantine, waiting
+from app.ledger.tables import batch, brought, fork, origin, quarantine, waiting
 from app.ledger.trays import missing_parents, parents_of, waits
 from sync import merge
 from sync.ledger import refusal
-from sync.protocol import Header, Line, dot, parse_dot, read_batch
+from sync.protocol import Line, dot, parse_dot
 
-LAST = 1 << 62
 NOBODY = Author("", 0, 0, "", None, None, 0, 0)
-Stored = sa.Row[Any]
 Place = tuple[int, int]
+Position = tuple[int, int]
 
 
-def settle(
-    connection: sa.Connection,
-    devs: Iterable[str],
-    *,
-    verdict: Callable[[str], Verdict],
-    unfold: Callable[[list[Stored]], set[str]],
-    refold: Callable[[Stored], set[str]],
-) -> None:
-    """Make the batches of these devices stand as their verdicts say. What is taken out or back in may be about devices
-    again: servers revoke, and are revoked by the province alone, so this ends."""
-    pending = sorted(devs)
-    while pending:
-        dev = pending.pop()
-        found = verdict(dev)
-        epochs = connection.execute(sa.select(origin).where(origin.c.dev == dev)).all()
-        if not found.revoked and not any(each.revoked for each in epochs):
-            continue
-        connection.execute(origin.update().where(origin.c.dev == dev).values(revoked=bool(found.revoked)))
-        leaving: list[int] = []
-        returning: list[int] = []
-        for each in epochs:
-            columns = (batch.c.id, batch.c.sha256, batch.c.prev, batch.c.unfolded)
-            rows = connection.execute(sa.select(*columns).where(batch.c.origin == each.id)).all()
-            standing = found.stands(each.ep, {row.sha256: row.prev for row in rows})
-            leaving += [row.id for row in rows if row.sha256 not in standing and not row.unfolded]
-            returning += [row.id for row in rows if row.sha256 in standing and row.unfolded]
-        again = unfold(_stored(connection, leaving)) if leaving else set()
-        for row in _stored(connection, sorted(returning)):
-            again |= refold(row)
-        pending += sorted(again)
+class Leaving(NamedTuple):
+    """A batch that stands no more: its operation numbers that are here, its lines that fall, and who wrote them. Of a
+    batch of which the province told that is what it brought."""
 
-
-def _stored(connection: sa.Connection, ids: Collection[int]) -> list[Stored]:
-    query = sa.select(batch, origin.c.ep).join(origin, origin.c.id == batch.c.origin)
-    return list(connection.execute(query.where(batch.c.id.in_(ids)).order_by(batch.c.id)).all())
-
-
-def stand_again(connection: sa.Connection, row: Stored) -> None:
-    """A batch was folded again: it stands, and its lines are set aside no more."""
-    connection.execute(batch.update().where(batch.c.id == row.id).values(unfolded=None))
-    connection.execute(
-        quarantine.delete().where(quarantine.c.sha256 == row.sha256, quarantine.c.reason == REASON)
-    )
+    origin: int
+    dev: str
+    ep: int
+    sha256: str
+    numbers: Sequence[int]
+    role: str
+    lines: Sequence[Line]
 
 
 class Came(NamedTuple):
-    """An operation that stands: its batch, number and origin here, its dot and line."""
+    """An operation that stands: when it came, its number and origin here, its dot and line."""
 
-    batch: int
+    came: Position
     n: int
     origin: int
     dot: str
@@ -105,7 +72,7 @@ def _came(
     stored = lines_at(connection, places.values())
     return {
         key: [
-            Came(LAST if each.came is None else each.came, each.line.n, places[named][0], named, each.line)
+            Came(each.came, each.line.n, places[named][0], named, each.line)
             for named in held & places.keys()
             for each in stored.get(places[named], ())
             if (operation := each.line.operation) is not None
@@ -116,20 +83,24 @@ def _came(
     }
 
 
-def _name_the_first(entry: Entry, came: Iterable[tuple[int, int, int]]) -> None:
+def _name_the_first(entry: Entry, came: Iterable[tuple[Position, int, int]]) -> None:
     """Let a row name, as every other row does, the operation that came first among those that stand."""
     first = min(came, default=None)
     if first is not None and entry.before is not None:
         entry.before = {**entry.before, "origin": first[2], "n": first[1]}
 
 
-def amend_return(connection: sa.Connection, row: Stored, touched: Touched) -> None:
-    """Before a batch is folded again: rows it came before name it as their first."""
+def amend_return(
+    connection: sa.Connection, touched: Touched, *, local: int, came_at: Callable[[int], Position]
+) -> None:
+    """Before lines of an origin are folded again: rows they came before name them as their first. `came_at(n)` is when
+    a line first came."""
     came = _came(connection, touched, joining(connection, (entry.key for entry in touched.changed())))
     for entry in touched.changed():
         if entry.before is not None and (entry.operations or entry.named):
-            first = (row.id, min([*entry.named, *(n for n, _, _ in entry.operations)]), row.origin)
-            _name_the_first(entry, [first, *(each[:3] for each in came[entry.key])])
+            numbers = [*entry.named, *(n for n, _, _ in entry.operations)]
+            again = [(came_at(n), n, local) for n in numbers]
+            _name_the_first(entry, [*again, *(each[:3] for each in came[entry.key])])
 
 
 class Unfolding:
@@ -147,20 +118,15 @@ class Unfolding:
         self.kept: dict[Entity, dict[Place, list[StoredLine]]] = defaultdict(dict)
         self.gone: set[Entity] = set()
 
-    def run(self, rows: Collection[Stored]) -> set[str]:
-        """Take these batches out of every register; gives the devices something is said of in them."""
-        ids = [row.id for row in rows]
-        self.connection.execute(batch.update().where(batch.c.id.in_(ids)).values(unfolded=True))
-        devs = {row.dev for row in rows}
-        roles = roles_of(self.connection, devs)
-        homes = homes_of(self.connection, devs, commune_of=self.areas.commune)
-        for row in rows:
-            readable = read_batch(decompress(row.content))
-            fallen = [line for line in readable.lines if falls(line)]
-            self._take_out(row, fallen, role=roles[row.dev])
-            self._set_aside(row, readable.header, fallen, home=homes[row.dev])
-        for row in rows:
-            self._keep_what_stands_elsewhere(row)
+    def run(self, batches: Collection[Leaving]) -> set[str]:
+        """Take these batches, which are marked as left out already, out of every register; gives the devices something
+        is said of in them."""
+        homes = homes_of(self.connection, {each.dev for each in batches}, commune_of=self.areas.commune)
+        for each in batches:
+            self._take_out(each)
+            self._set_aside(each, home=homes[each.dev])
+        for each in batches:
+            self._keep_what_stands_elsewhere(each)
         elsewhere = {
             (each.dot, hashlib.sha256(each.line.raw).hexdigest())
             for places in self.kept.values()
@@ -174,54 +140,57 @@ class Unfolding:
         self._fold(self._left_behind(), None)
         return {identity for kind, identity in self.entities if kind == "device"}
 
-    def _take_out(self, row: Stored, lines: Sequence[Line], *, role: str) -> None:
-        for line in lines:
+    def _take_out(self, leaving: Leaving) -> None:
+        for line in leaving.lines:
             operation = line.operation
-            if operation is None or refusal(operation, role=role) is not None:
+            if operation is None or refusal(operation, role=leaving.role) is not None:
                 continue
-            self.places.add((row.origin, line.n))
-            self.taken.add((dot(row.dev, row.ep, line.n), hashlib.sha256(line.raw).hexdigest()))
+            self.places.add((leaving.origin, line.n))
+            self.taken.add((dot(leaving.dev, leaving.ep, line.n), hashlib.sha256(line.raw).hexdigest()))
             self.entities[operation.kind, operation.id] = None
             if operation.into is not None:
                 self.entities[operation.kind, operation.into] = None
             if operation.new:
                 self.written_down.add((operation.kind, operation.id))
 
-    def _set_aside(self, row: Stored, header: Header, lines: Sequence[Line], *, home: str | None) -> None:
-        numbers = [line.n for line in lines]
-        held = quarantine.c.sha256 == row.sha256
+    def _set_aside(self, leaving: Leaving, *, home: str | None) -> None:
+        numbers = [line.n for line in leaving.lines]
+        held = quarantine.c.sha256 == leaving.sha256
         self.connection.execute(quarantine.delete().where(held, quarantine.c.n.in_(numbers)))
-        waits = [dot(row.dev, row.ep, n) for n in numbers]
+        waits = [dot(leaving.dev, leaving.ep, n) for n in numbers]
         self.connection.execute(waiting.delete().where(waiting.c.dot.in_(waits)))
         keeping.set_aside(
             self.connection,
-            [(line, REASON) for line in lines],
-            dev=row.dev,
-            sha256=row.sha256,
-            header=header,
+            [(line, REASON) for line in leaving.lines],
+            dev=leaving.dev,
+            sha256=leaving.sha256,
+            ep=leaving.ep,
             area=self.areas.id(self.areas.fallback(home)),
             at=self.at,
         )
 
-    def _keep_what_stands_elsewhere(self, row: Stored) -> None:
+    def _keep_what_stands_elsewhere(self, leaving: Leaving) -> None:
         """The same line in a batch that stands stays written; another line under one number is a fork no more."""
-        same = (batch.c.origin == row.origin, batch.c.unfolded.is_(None))
-        span = (batch.c.from_n <= row.to_n, batch.c.to_n >= row.from_n)
-        spans = self.connection.execute(sa.select(batch.c.from_n, batch.c.to_n).where(*same, *span)).all()
-        shared = {n for a, b in spans for n in range(max(a, row.from_n), min(b, row.to_n) + 1)}
-        stored = lines_at(self.connection, {(row.origin, n) for n in shared})
+        numbers, first, last = leaving.numbers, min(leaving.numbers), max(leaving.numbers)
+        same = (batch.c.origin == leaving.origin, batch.c.unfolded.is_(None))
+        span = (batch.c.from_n <= last, batch.c.to_n >= first)
+        held = sa.select(batch.c.from_n, batch.c.to_n).where(*same, *span)
+        within = (brought.c.origin == leaving.origin, brought.c.n.between(first, last))
+        spans = self.connection.execute(held.union(sa.select(brought.c.n, brought.c.n).where(*within))).all()
+        shared = {n for a, b in spans for n in range(max(a, first), min(b, last) + 1) if n in numbers}
+        stored = lines_at(self.connection, {(leaving.origin, n) for n in shared})
         for place, lines in stored.items():
             for each in lines:
                 operation = each.line.operation
                 if operation is not None:
                     self.entities[operation.kind, operation.id] = None
                     self.kept[operation.kind, operation.id][place] = lines
-        forks = sa.select(fork.c.dot).where(fork.c.dev == row.dev)
+        forks = sa.select(fork.c.dot).where(fork.c.dev == leaving.dev)
         over = []
         for named in self.connection.execute(forks).scalars():
             _, ep, n = parse_dot(named)
-            inside = ep == row.ep and row.from_n <= n <= row.to_n
-            if inside and len({each.line.raw for each in stored.get((row.origin, n), ())}) < 2:
+            lines = stored.get((leaving.origin, n), [])
+            if ep == leaving.ep and n in numbers and len({each.line.raw for each in lines}) < 2:
                 over.append(named)
         self.connection.execute(fork.delete().where(fork.c.dot.in_(over)))
 
