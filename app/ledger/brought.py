@@ -3,30 +3,60 @@ that signed them is revoked."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
+from app.ledger.areas import Areas
 from app.ledger.entry import Author
+from app.ledger.fold import Fold
 from app.ledger.holding import Held, compare
 from app.ledger.keeping import Origin, chain_of, no_longer_aside, set_aside
 from app.ledger.lines import StoredLine, falls, lines_brought_of
-from app.ledger.revocation import REASON
+from app.ledger.projection import Registry
+from app.ledger.revocation import REASON, Verdict
 from app.ledger.senders import homes_of
 from app.ledger.sorting import Readable
 from app.ledger.tables import batch, brought_batch, origin, waiting
+from app.ledger.unfolding import Position
+from app.territory.places import Territory
 from sync.ledger import refusal
 from sync.protocol import Batch, Header, Line
 
-if TYPE_CHECKING:
-    from app.ledger.door import Door
-    from app.ledger.unfolding import Position
-
 # Of a device: epoch → its batches, each [SHA-256, that of the one before].
 Chains = Mapping[str, Sequence[Sequence[str | None]]]
+
+
+class Folding(Protocol):
+    """What is asked here of the one door in (app.ledger.door)."""
+
+    areas: Areas
+    registry: Registry
+    territory: Territory
+
+    def origin_of(self, connection: sa.Connection, dev: str, ep: int) -> Origin:
+        """The origin of (dev, ep), made at its first operation."""
+
+    def verdict(self, connection: sa.Connection, dev: str) -> Verdict:
+        """What is said of a device."""
+
+    def fold(
+        self,
+        connection: sa.Connection,
+        author: Author,
+        readable: Readable,
+        *,
+        held: Held,
+        at: str,
+        came_at: Callable[[int], Position] | None = None,
+    ) -> Fold:
+        """Fold lines."""
+
+    def fold_back(self, connection: sa.Connection, row: sa.Row[Any], *, at: str) -> set[str]:
+        """Fold a batch that was left out; gives the devices it speaks of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +76,7 @@ def batch_of(dev: str, ep: int, *, by: str | None, lines: Sequence[Line]) -> Bat
 
 def fold_group(
     connection: sa.Connection,
-    door: Door,
+    door: Folding,
     group: Group,
     *,
     at: str,
@@ -87,7 +117,7 @@ def chains_of(connection: sa.Connection, dev: str) -> Chains:
 
 
 def unheard_of(
-    connection: sa.Connection, door: Door, chains: Mapping[str, Chains]
+    connection: sa.Connection, door: Folding, chains: Mapping[str, Chains]
 ) -> dict[str, list[dict[str, Any]]]:
     """Device → rows of `brought_batch` (but for the answer) of its batches that are neither here nor told of before."""
     found: dict[str, list[dict[str, Any]]] = {}
@@ -130,7 +160,7 @@ def fallen_of(connection: sa.Connection, local: int, *, sha256: str) -> list[Sto
 
 def set_brought_aside(
     connection: sa.Connection,
-    door: Door,
+    door: Folding,
     place: Origin,
     *,
     dev: str,
@@ -147,7 +177,9 @@ def set_brought_aside(
         set_aside(connection, lines, dev=dev, sha256=sha256, ep=ep, area=area, at=at)
 
 
-def fold_back_brought(connection: sa.Connection, door: Door, local: int, *, sha256: str, at: str) -> set[str]:
+def fold_back_brought(
+    connection: sa.Connection, door: Folding, local: int, *, sha256: str, at: str
+) -> set[str]:
     """What was brought of a batch that was left out stands: fold it. Gives the devices it speaks of."""
     devs: set[str] = set()
     for (dev, ep, by, role), told in groupby(fallen_of(connection, local, sha256=sha256), _author):

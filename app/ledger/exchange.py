@@ -300,8 +300,8 @@ def operations(
     limit_bytes: Annotated[int, Query(ge=1, description="Taille voulue de la page.")] = PAGE_BYTES,
 ) -> Response:
     """De serveur à serveur : NDJSON, une ligne par entité changée avec toutes ses opérations, sauf celles que
-    l'appelant dit toutes tenir (`have`) ; signé en entier (`Answer-Signature`). 409 `feed_changed` après une
-    restauration."""
+    l'appelant dit toutes tenir (`have`) ; signé en entier (`Answer-Signature`). Un appareil révoqué porte
+    `chains` : ses lots, chacun avec le précédent. 409 `feed_changed` après une restauration."""
     with store.read() as connection:
         own = areas_of_commune(sender, door.areas, communes=door.territory.communes)
         positions = read_positions(after or [], own)

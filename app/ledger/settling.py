@@ -4,12 +4,12 @@ province told."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
 from app.ledger.areas import REFERENCE, Areas
-from app.ledger.brought import fallen_of, fold_back_brought
+from app.ledger.brought import Folding, fallen_of, fold_back_brought
 from app.ledger.keeping import Known, chain_of, no_longer_aside
 from app.ledger.lines import decompress, falls
 from app.ledger.senders import roles_of
@@ -17,11 +17,8 @@ from app.ledger.tables import batch, brought_batch, device, origin
 from app.ledger.unfolding import Leaving, Unfolding
 from sync.protocol import read_batch
 
-if TYPE_CHECKING:
-    from app.ledger.door import Door
 
-
-def settle(connection: sa.Connection, door: Door, devs: Iterable[str], *, at: str) -> None:
+def settle(connection: sa.Connection, door: Folding, devs: Iterable[str], *, at: str) -> None:
     """Make the batches of these devices stand as their verdicts say. What is taken out or back in may be about devices
     again: servers revoke, and are revoked by the province alone, so this ends."""
     pending = sorted(devs)
@@ -89,7 +86,7 @@ def _content(connection: sa.Connection, number: int) -> bytes:
     return bytes(connection.execute(sa.select(batch.c.content).where(batch.c.id == number)).scalar_one())
 
 
-def _fold_back(connection: sa.Connection, door: Door, known: Known, *, local: int, at: str) -> set[str]:
+def _fold_back(connection: sa.Connection, door: Folding, known: Known, *, local: int, at: str) -> set[str]:
     if known.id is not None:
         row = connection.execute(sa.select(batch).where(batch.c.id == known.id)).one()
         devs = door.fold_back(connection, row, at=at)
