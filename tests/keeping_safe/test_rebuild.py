@@ -27,7 +27,7 @@ KINDS = ("household", "person", "visit", "act", "device")
 # What people, machines and the law were told: a rebuild reads it and leaves it as it is.
 KEPT = {
     *("batch", "admitted", "area", "device_contact", "device_session", "invitation", "used_nonce"),
-    *("brought_answer", "upstream_position"),
+    *("brought_answer", "brought_batch", "upstream_position"),
     # A rebuild gives every row a new place in the feed, so the index of duplicates is swept anew behind it.
     *("match_key", "match_candidate", "match_mark"),
     *("takeover_file", "takeover_fault", "takeover_keying", "takeover_keyed_line"),
