@@ -99,10 +99,11 @@ def conflicts(node: TestNode, commune: str | None = None) -> set[tuple[str, str,
 
 
 def no_loss(world: World) -> Iterator[str]:
-    """1. Every operation entered is kept by the province, with its bytes."""
+    """1. Every operation entered is kept by the province, with its bytes; but for what a thief never sent."""
     held = stored_lines(world.nodes[PROVINCE])
     for told in ledger(world):
-        if told.line not in held.get(told.dot, set()):
+        stolen = told.dot.partition(":")[0] in world.stolen
+        if told.line not in held.get(told.dot, set()) and not stolen:
             yield f"the province lost {told.dot}"
 
 

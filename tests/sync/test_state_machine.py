@@ -261,10 +261,13 @@ class Machine(RuleBasedStateMachine):
             self.world.change_areas(name, areas)
 
     @precondition(lambda self: not self.world.revoked)
-    @rule(which=WHICH, batch=WHICH)
-    def revoke_a_tablet(self, which: int, batch: int) -> None:
-        """Stolen: what it signed after some batch does not stand."""
-        self.world.revoke(self.tablet(which), which=batch)
+    @rule(which=WHICH, batch=WHICH, stolen=st.booleans())
+    def revoke_a_tablet(self, which: int, batch: int, stolen: bool) -> None:
+        """What it signed after some batch does not stand; a stolen one never brings home what it took elsewhere."""
+        name = self.tablet(which)
+        self.world.revoke(name, which=batch)
+        if stolen:
+            self.world.stolen.add(self.world.tablets[name].dev)
 
     # -- judgement -----------------------------------------------------------------------------------------------------
 

@@ -187,6 +187,7 @@ class World:
         self.entered: dict[Place, set[bytes]] = defaultdict(set)
         self.saved: dict[str, str] = {}
         self.revoked: set[str] = set()
+        self.stolen: set[str] = set()
         self.copies = 0
         self.cut_commits = 0
         for name, url in template.urls.items():
@@ -392,7 +393,8 @@ class World:
         for _ in range(12):
             for name in sorted(self.tablets):
                 self.start_tablet(name)
-                self.push(name)
+                if self.tablets[name].dev not in self.stolen:
+                    self.push(name)
             for commune in COMMUNES:
                 self.relay(commune)
             for name in sorted(self.tablets):
