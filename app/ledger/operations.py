@@ -4,7 +4,8 @@ answer, so that a commune gets what reached the province by other paths and noth
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from app.errors import problem
 from app.ledger.areas import REFERENCE, Areas
 from app.ledger.brought import chains_of
+from app.ledger.departures import Changed, departed, lying_with, placing_registers
 from app.ledger.door import Door
 from app.ledger.feed import AREA_NOT_GRANTED, FEED_CHANGED, Position, beyond, text_of
 from app.ledger.history import forked_dots
@@ -85,6 +87,7 @@ class Operations:
         self.forked = {(self.locals[dev, ep], n) for dev, ep, n in map(parse_dot, forked_dots(connection))}
         self.tables = [*(s.table for s in door.registry.shapes.values()), other]
         self.kinds = {s.table: kind for kind, s in door.registry.shapes.items()}
+        self._own = {door.areas.number(code) for code in granted}
         self._writers: set[str] = set()
         self._devices: dict[str, bool] | None = None
 
@@ -133,39 +136,56 @@ class Operations:
     def _records(self, code: str, position: Position) -> Iterator[tuple[Position, bytes]]:
         """(position, record) of every entity changed after it; an empty record for one the caller needs nothing of."""
         local = self.door.areas.number(code)
-        while rows := self._changed(local, position):
-            wanted = [(kind, row, self._places(row)) for kind, row in rows if self._concerns(kind, row)]
-            lacking = [each for each in wanted if not self._all_held(each[2]) or _is_revoked(*each[:2])]
-            stored = lines_at(self.connection, [each for _, _, at in lacking for each in at])
+        while changed := self._changed(local, position):
+            wanted = [(each, *told) for each in changed for told in self._to_tell(each)]
+            lacking = [each for each in wanted if not self._all_held(each[3]) or _is_revoked(*each[1:3])]
+            stored = lines_at(self.connection, [place for each in lacking for place in each[3]])
             roles = roles_of(self.connection, {s.dev for found in stored.values() for s in found})
-            told = {
-                (kind, row["id"]): self._record(kind, row, code=code, places=at, stored=stored, roles=roles)
-                for kind, row, at in lacking
-            }
-            for kind, row in rows:
-                position = (row["seq"], str(row["id"]))
-                yield position, told.get((kind, row["id"]), b"")
+            told: dict[tuple[Position, str], bytes] = defaultdict(bytes)
+            for each, kind, row, at in lacking:
+                record = self._record(kind, row, code=code, places=at, stored=stored, roles=roles)
+                told[each.position, each.kind] += record
+            for each in changed:
+                position = each.position
+                yield position, told[position, each.kind]
 
-    def _changed(self, local: int, position: Position) -> list[tuple[str, Mapping[str, Any]]]:
-        """The next entities of an area by (seq, id), whole positions only: one query a table."""
-        found: list[tuple[str, Mapping[str, Any]]] = []
+    def _to_tell(self, changed: Changed) -> Iterator[tuple[str, Mapping[str, Any], list[tuple[int, int]]]]:
+        """(kind, row, places of its operations) of each entity the caller needs to hear of."""
+        kind, row = changed.kind, changed.row
+        if row is None or not self._concerns(kind, row):
+            return
+        if not changed.left:
+            yield kind, row, self._places(row)
+        elif row["area"] not in self._own:
+            registry = self.door.registry
+            for of, each in lying_with(self.connection, registry, kind, row=row):
+                yield of, each, self._places(each, placing_registers(registry, of))
+
+    def _changed(self, local: int, position: Position) -> list[Changed]:
+        """What happened next in an area by (seq, id), whole positions only: one query a table."""
+        found = departed(self.connection, self.door.registry, local, position=position, limit=CHUNK + 1)
         for table in self.tables:
             query = sa.select(table).where(table.c.area == local, beyond(table, position))
             rows = self.connection.execute(
                 query.order_by(table.c.seq, table.c.id).limit(CHUNK + 1)
             ).mappings()
-            found += [(self.kinds.get(table) or row["kind"], dict(row)) for row in rows]
-        found.sort(key=lambda each: (each[1]["seq"], str(each[1]["id"]), each[0]))
+            found += [
+                Changed((row["seq"], str(row["id"])), self.kinds.get(table) or row["kind"], dict(row))
+                for row in rows
+            ]
+        found.sort(key=lambda each: (each.position, each.kind))
         if len(found) <= CHUNK:
             return found
-        last = (found[CHUNK - 1][1]["seq"], found[CHUNK - 1][1]["id"])
-        return [each for each in found if (each[1]["seq"], each[1]["id"]) <= last]
+        last = found[CHUNK - 1].position
+        return [each for each in found if each.position <= last]
 
-    def _places(self, row: Mapping[str, Any]) -> list[tuple[int, int]]:
-        """(origin, n) of every operation of an entity that wrote something, and of the one that made it."""
+    def _places(self, row: Mapping[str, Any], named: Collection[str] | None = None) -> list[tuple[int, int]]:
+        """(origin, n) of every operation of an entity that wrote something, and of the one that made it; `named`: only
+        of those that wrote one of these registers."""
         places = {(row["origin"], row["n"])}
         if row["registers"] is not None:
-            written = orjson.loads(row["registers"]).values()
+            registers = orjson.loads(row["registers"])
+            written = [writes for name, writes in registers.items() if named is None or name in named]
             for dev, ep, n in {parse_dot(write[0]) for writes in written for write in writes}:
                 places.add((self.locals[dev, ep], n))
         return sorted(places)
