@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -201,3 +201,21 @@ def joining(connection: sa.Connection, entities: Iterable[Entity]) -> dict[Entit
         if (kind, survivor) in keys:
             found.setdefault((kind, survivor), set()).add(named)
     return found
+
+
+def undoing(
+    connection: sa.Connection, registry: Registry, kind: str, *, merges: Collection[str]
+) -> Iterator[tuple[Mapping[str, Any], set[str]]]:
+    """(row, dots of unmerges written under it) of the other entities these merges connect, where they undo any of them:
+    whoever hears of an entity has to hear that its merge was undone under the survivor's id."""
+    edges = connection.execute(
+        sa.select(merging.c.loser, merging.c.survivor).where(merging.c.dot.in_(merges))
+    )
+    ids = {each for edge in edges for each in edge if each is not None}
+    table = registry.shape(kind).table
+    query = sa.select(table).where(table.c.id.in_(ids), table.c.registers.is_not(None))
+    for row in connection.execute(query).mappings():
+        acts = entity.acts(merge.unpack(orjson.loads(row["registers"])), "unmerge")
+        dots = {each.dot for each in acts if entity.undone_by({merge.ENTITY: [each]}) & set(merges)}
+        if dots:
+            yield dict(row), dots

@@ -19,9 +19,11 @@ from app.ledger.door import Door
 from app.ledger.feed import AREA_NOT_GRANTED, FEED_CHANGED, Position, beyond, text_of
 from app.ledger.history import forked_dots
 from app.ledger.lines import StoredLine, lines_at
+from app.ledger.merging import undoing
 from app.ledger.revocation import is_spoken_of
 from app.ledger.senders import Sender, roles_of, senders_of
 from app.ledger.tables import area, device, origin, other
+from sync import entity, merge
 from sync.ledger import Ranges
 from sync.protocol import parse_dot
 from sync.seal import sign_detached
@@ -156,10 +158,23 @@ class Operations:
             return
         if not changed.left:
             yield kind, row, self._places(row)
+            yield from self._undone(kind, row)
         elif row["area"] not in self._own:
             registry = self.door.registry
             for of, each in lying_with(self.connection, registry, kind, row=row):
                 yield of, each, self._places(each, placing_registers(registry, of))
+                yield from self._undone(of, each)
+
+    def _undone(
+        self, kind: str, row: Mapping[str, Any]
+    ) -> Iterator[tuple[str, Mapping[str, Any], list[tuple[int, int]]]]:
+        """The unmerges of an entity that were written under the id it had been merged into."""
+        stored = orjson.loads(row["registers"] or "{}").get(merge.ENTITY)
+        if stored:
+            acts = merge.unpack({merge.ENTITY: stored})
+            merges = [each.dot for each in entity.acts(acts, "merge")]
+            for other_row, dots in undoing(self.connection, self.door.registry, kind, merges=merges):
+                yield kind, other_row, self._of_dots(dots)
 
     def _changed(self, local: int, position: Position) -> list[Changed]:
         """What happened next in an area by (seq, id), whole positions only: one query a table."""
@@ -186,9 +201,11 @@ class Operations:
         if row["registers"] is not None:
             registers = orjson.loads(row["registers"])
             written = [writes for name, writes in registers.items() if named is None or name in named]
-            for dev, ep, n in {parse_dot(write[0]) for writes in written for write in writes}:
-                places.add((self.locals[dev, ep], n))
+            places.update(self._of_dots({write[0] for writes in written for write in writes}))
         return sorted(places)
+
+    def _of_dots(self, dots: Iterable[str]) -> list[tuple[int, int]]:
+        return [(self.locals[dev, ep], n) for dev, ep, n in map(parse_dot, dots)]
 
     def _all_held(self, places: Iterable[tuple[int, int]]) -> bool:
         """Whether the caller holds them all; of a number under which two lines stand it may hold the other one."""

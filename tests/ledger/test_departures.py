@@ -139,3 +139,20 @@ def test_a_family_that_comes_back_is_complete_again(three: Three) -> None:
     three.write(moved(home, COMMUNE, HERE) | {"par": {"commune": [len(family) + 1]}})
     three.agree(*(each["id"] for each in family))
     assert three.shown(three.kintambo)[f"person {member}"]["set"]["phone"] == "+243810000000"
+
+
+@pytest.mark.parametrize("under", ["the one merged", "the one shown"])
+def test_a_person_who_was_another_communes_after_all_is_shown_here_again(three: Three, under: str) -> None:
+    family, theirs = household_of(2)[:-1], household_of(1, quartier=THERE, commune=GOMBE)[:-1]
+    clerk = three.gombe.tablet(GOMBE, role="clerk")
+    three.write(*family, *theirs)
+    mine, other = family[1]["id"], theirs[1]["id"]
+    three.gombe.push(clerk, {"kind": "person", "id": mine, "act": "merge", "into": other})
+    three.write(new("person", {"nom": "Sans foyer"}))
+    three.agree(family[0]["id"], family[2]["id"])
+    named = {"the one merged": mine, "the one shown": other}[under]
+    three.gombe.push(
+        clerk, {"kind": "person", "id": named, "act": "unmerge", "par": {"merge": [clerk.dot(1)]}}
+    )
+    three.write(new("person", {"nom": "Sans foyer"}))
+    three.agree(*(each["id"] for each in family))
