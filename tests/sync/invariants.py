@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from backports import zstd
 
 from app.audit import verify
-from app.ledger.tables import area, batch, brought, origin, waiting
+from app.ledger.tables import area, batch, brought, origin, quarantine, waiting
 from sync.catalogue import CATALOGUE, register_of
 from sync.protocol import absolute, dot, read_batch
 from tests.ledger import state
@@ -145,11 +145,12 @@ def convergence(world: World) -> Iterator[str]:
 def waiting_is_listed(world: World) -> Iterator[str]:
     """4. What names a dot that has not come is listed, nothing else is, and nothing is hidden by it."""
     for name, node in world.nodes.items():
-        held = stored_lines(node)
+        held, aside = stored_lines(node), _set_aside(node)
         due = {
             (told.dot, each)
             for told in ledger(world)
             if told.line in held.get(told.dot, set()) and not _is_revoked(world, told.dot)
+            if told.dot not in aside
             for dots in told.par.values()
             for each in dots
             if each not in held
@@ -163,6 +164,13 @@ def waiting_is_listed(world: World) -> Iterator[str]:
             }
         for case in sorted(due ^ listed):
             yield f"{name}: waiting list wrong about {case}, {'due' if case in due else 'listed'}"
+
+
+def _set_aside(node: TestNode) -> set[str]:
+    """What nobody may write, an agent's unmerge say: it is shown in quarantine and waits for nothing."""
+    with node.database.read() as connection:
+        rows = connection.execute(sa.select(quarantine.c.dev, quarantine.c.ep, quarantine.c.n)).all()
+    return {dot(*row) for row in rows if row.n is not None}
 
 
 def _is_revoked(world: World, dot: str) -> bool:

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import threading
 from collections.abc import AsyncIterator, Iterable
+from contextvars import copy_context
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
+
+
+class Loops(threading.local):
+    """One event loop for each thread: a new one for each request takes longer than most requests."""
+
+    def __init__(self) -> None:
+        self.runner = asyncio.Runner()
+        atexit.register(self.runner.close)
+
+
+LOOPS = Loops()
 
 
 class InProcess:
@@ -15,19 +29,13 @@ class InProcess:
 
     def __init__(self, application: FastAPI, *, host: str = "127.0.0.1") -> None:
         self.application = application
-        self.host = host
+        transport = httpx.ASGITransport(application, client=(host, 40000), raise_app_exceptions=False)
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://mboka.example")
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """The answer to one request; the options are those of httpx."""
-
-        async def ask() -> httpx.Response:
-            transport = httpx.ASGITransport(
-                self.application, client=(self.host, 40000), raise_app_exceptions=False
-            )
-            async with httpx.AsyncClient(transport=transport, base_url="http://mboka.example") as client:
-                return await client.request(method, path, **options)
-
-        return asyncio.run(ask())
+        self._client.cookies.clear()
+        return LOOPS.runner.run(self._client.request(method, path, **options), context=copy_context())
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         """GET."""
