@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -23,7 +23,8 @@ from app.ledger.merging import undoing
 from app.ledger.revocation import is_spoken_of
 from app.ledger.senders import Sender, roles_of, senders_of
 from app.ledger.tables import area, device, origin, other
-from sync import entity, merge
+from sync import merge
+from sync.entity import acts
 from sync.ledger import Ranges
 from sync.protocol import parse_dot
 from sync.seal import sign_detached
@@ -66,6 +67,15 @@ def read_have(have: Iterable[str]) -> Have:
             if 0 < first <= last:
                 found.setdefault((dev, ep), Ranges()).add(first, last)
     return found
+
+
+class Telling(NamedTuple):
+    """An entity to be told of: the places (origin, n) of its operations, and whether the `chains` of its batches."""
+
+    kind: str
+    row: Mapping[str, Any]
+    places: list[tuple[int, int]]
+    chains: bool = False
 
 
 def _is_revoked(kind: str, row: Mapping[str, Any]) -> bool:
@@ -139,42 +149,41 @@ class Operations:
         """(position, record) of every entity changed after it; an empty record for one the caller needs nothing of."""
         local = self.door.areas.number(code)
         while changed := self._changed(local, position):
-            wanted = [(each, *told) for each in changed for told in self._to_tell(each)]
-            lacking = [each for each in wanted if not self._all_held(each[3]) or _is_revoked(*each[1:3])]
-            stored = lines_at(self.connection, [place for each in lacking for place in each[3]])
+            wanted = [(each, entity) for each in changed for entity in self._to_tell(each)]
+            lacking = [
+                (each, told) for each, told in wanted if told.chains or not self._all_held(told.places)
+            ]
+            stored = lines_at(self.connection, [place for _, entity in lacking for place in entity.places])
             roles = roles_of(self.connection, {s.dev for found in stored.values() for s in found})
             told: dict[tuple[Position, str], bytes] = defaultdict(bytes)
-            for each, kind, row, at in lacking:
-                record = self._record(kind, row, code=code, places=at, stored=stored, roles=roles)
+            for each, entity in lacking:
+                record = self._record(entity, code=code, stored=stored, roles=roles)
                 told[each.position, each.kind] += record
             for each in changed:
                 position = each.position
                 yield position, told[position, each.kind]
 
-    def _to_tell(self, changed: Changed) -> Iterator[tuple[str, Mapping[str, Any], list[tuple[int, int]]]]:
-        """(kind, row, places of its operations) of each entity the caller needs to hear of."""
+    def _to_tell(self, changed: Changed) -> Iterator[Telling]:
+        """What the caller needs to hear of at a position, whether or not it holds it."""
         kind, row = changed.kind, changed.row
         if row is None or not self._concerns(kind, row):
             return
         if not changed.left:
-            yield kind, row, self._places(row)
+            yield Telling(kind, row, self._places(row), chains=_is_revoked(kind, row))
             yield from self._undone(kind, row)
         elif row["area"] not in self._own:
             registry = self.door.registry
             for of, each in lying_with(self.connection, registry, kind, row=row):
-                yield of, each, self._places(each, placing_registers(registry, of))
+                yield Telling(of, each, self._places(each, placing_registers(registry, of)))
                 yield from self._undone(of, each)
 
-    def _undone(
-        self, kind: str, row: Mapping[str, Any]
-    ) -> Iterator[tuple[str, Mapping[str, Any], list[tuple[int, int]]]]:
+    def _undone(self, kind: str, row: Mapping[str, Any]) -> Iterator[Telling]:
         """The unmerges of an entity that were written under the id it had been merged into."""
         stored = orjson.loads(row["registers"] or "{}").get(merge.ENTITY)
         if stored:
-            acts = merge.unpack({merge.ENTITY: stored})
-            merges = [each.dot for each in entity.acts(acts, "merge")]
-            for other_row, dots in undoing(self.connection, self.door.registry, kind, merges=merges):
-                yield kind, other_row, self._of_dots(dots)
+            merges = [each.dot for each in acts(merge.unpack({merge.ENTITY: stored}), "merge")]
+            for survivor, dots in undoing(self.connection, self.door.registry, kind, merges=merges):
+                yield Telling(kind, survivor, self._of_dots(dots))
 
     def _changed(self, local: int, position: Position) -> list[Changed]:
         """What happened next in an area by (seq, id), whole positions only: one query a table."""
@@ -217,16 +226,15 @@ class Operations:
 
     def _record(
         self,
-        kind: str,
-        row: Mapping[str, Any],
+        entity: Telling,
         *,
         code: str,
-        places: Sequence[tuple[int, int]],
         stored: Mapping[tuple[int, int], list[StoredLine]],
         roles: Mapping[str, str],
     ) -> bytes:
         operations = []
-        for place in places:
+        kind, row = entity.kind, entity.row
+        for place in entity.places:
             found = stored.get(place, [])
             forked = len({each.line.raw for each in found}) > 1
             for each in found:
@@ -245,7 +253,7 @@ class Operations:
         if not operations:
             return b""
         head = {"kind": kind, "id": row["id"], "area": code, "seq": row["seq"]}
-        if _is_revoked(kind, row):
+        if entity.chains:
             head["chains"] = chains_of(self.connection, row["id"])
         return orjson.dumps(head | {"operations": operations}) + b"\n"
 
