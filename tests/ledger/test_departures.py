@@ -52,13 +52,11 @@ class Three:
 
     def agree(self, *present: str) -> None:
         """Kintambo shows these and no others, as the province does, counts them, and its audit finds nothing."""
-        for _ in range(2):
-            assert self.shown(self.kintambo) == self.shown(self.province)
-            assert {key.split()[1] for key in self.shown(self.kintambo)} == set(present)
-            assert self.figures(self.kintambo) == self.figures(self.province)
-            report = verify(self.kintambo.database, key=self.kintambo.door.identity.key.public)
-            assert report.ok, report.first_difference
-            rebuild(self.kintambo.node, told=lambda done, total: None)
+        assert self.shown(self.kintambo) == self.shown(self.province)
+        assert {key.split()[1] for key in self.shown(self.kintambo)} == set(present)
+        assert self.figures(self.kintambo) == self.figures(self.province)
+        report = verify(self.kintambo.database, key=self.kintambo.door.identity.key.public)
+        assert report.ok, report.first_difference
 
     def lines(self) -> list[dict[str, Any]]:
         """Every line Kintambo was ever brought."""
@@ -137,8 +135,10 @@ def test_a_family_that_comes_back_is_complete_again(three: Three) -> None:
     three.agree()
     three.write({"kind": "person", "id": member, "set": {"phone": "+243810000000"}})
     three.write(moved(home, COMMUNE, HERE) | {"par": {"commune": [len(family) + 1]}})
-    three.agree(*(each["id"] for each in family))
-    assert three.shown(three.kintambo)[f"person {member}"]["set"]["phone"] == "+243810000000"
+    for _ in range(2):
+        three.agree(*(each["id"] for each in family))
+        assert three.shown(three.kintambo)[f"person {member}"]["set"]["phone"] == "+243810000000"
+        rebuild(three.kintambo.node, told=lambda done, total: None)
 
 
 @pytest.mark.parametrize("under", ["the one merged", "the one shown"])

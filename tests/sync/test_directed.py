@@ -16,7 +16,7 @@ from tests.sync.test_state_machine import Machine
 from tests.sync.world import COMMUNES, PROVINCE, Template, World
 
 SEED, STEPS = 20261126, 40
-HISTORIES = 60 if FULL else 4
+HISTORIES = 60 if FULL else 2
 KINDS = {"household": "card", "person": "phone"}
 
 
