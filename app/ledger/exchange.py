@@ -17,7 +17,7 @@ from app.errors import Problem
 from app.ledger import enrolment, sessions
 from app.ledger.door import Door
 from app.ledger.feed import LEAST_BYTES, MOST_BYTES, PAGE_BYTES, Feed, areas_of, read_positions
-from app.ledger.keeping import receipts_of
+from app.ledger.keeping import is_heard, receipts_of
 from app.ledger.operations import MOST_HAVE, Operations, areas_of_commune, read_have
 from app.ledger.packs import Packs
 from app.ledger.relay import accept_bundle
@@ -29,6 +29,8 @@ from app.ledger.turnstile import Turnstile
 from app.settings import Settings
 from sync.protocol import BATCH_BYTES, BATCH_OPERATIONS, PROTOCOL_VERSION
 
+# SHA-256 of a batch and when it was receipted.
+HEARD = r"^[0-9a-f]{64}:[0-9TZ:.-]{1,30}$"
 router = APIRouter(prefix="/sync/v1", tags=["Synchronisation"], dependencies=[Depends(device())])
 NDJSON = "application/x-ndjson"
 GZIP = "application/gzip"
@@ -115,10 +117,27 @@ def calling_device(
 Caller = Annotated[Sender, Depends(calling_device)]
 
 
-@router.get("/hello", summary="Qui est ce serveur")
-def hello(door: TheDoor, now: Now, *, turns: Turns, response: Response) -> Hello:
+@router.get("/hello", summary="Qui est ce serveur", response_model_exclude_unset=True)
+def hello(
+    door: TheDoor,
+    now: Now,
+    *,
+    turns: Turns,
+    store: Store,
+    response: Response,
+    heard: Annotated[
+        str | None,
+        Query(
+            pattern=HEARD, description="<sha256>:<received_at> d'un reçu de ce serveur : le tient-il encore ?"
+        ),
+    ] = None,
+) -> Hello:
     """Sans connexion, jamais mis en cache. `key` n'est qu'un indice : seul `node_cert` fait foi."""
     response.headers["Cache-Control"] = "no-store"
+    holds: dict[str, bool] = {}
+    if heard is not None:
+        with store.read() as connection:
+            holds["holds"] = is_heard(connection, heard)
     standing, at = door.standing, now.now()
     name = door.territory.commune_names.get(standing.commune or "", "Province de Kinshasa")
     return Hello.model_validate(
@@ -137,6 +156,7 @@ def hello(door: TheDoor, now: Now, *, turns: Turns, response: Response) -> Hello
                 "batch_operations": CROWDED_OPERATIONS if turns.crowded else BATCH_OPERATIONS,
             },
             "demo": standing.demo,
+            **holds,
         }
     )
 

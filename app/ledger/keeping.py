@@ -18,7 +18,7 @@ from app.ledger.node import Identity
 from app.ledger.remarks import NOTHING_REMARKED, Remarks
 from app.ledger.revocation import REASON
 from app.ledger.senders import Sender
-from app.ledger.tables import batch, brought_batch, fork, origin, quarantine
+from app.ledger.tables import batch, brought_batch, fork, node, origin, quarantine
 from sync.ledger import Ranges
 from sync.protocol import Header, Line
 from sync.seal import sign_detached
@@ -78,6 +78,14 @@ def held_batch(connection: sa.Connection, sha256: str) -> tuple[bool, Receipt | 
     if row is None:
         return False, None
     return True, Receipt(row.receipt, row.receipt_signature) if row.receipt else None
+
+
+def is_heard(connection: sa.Connection, heard: str) -> bool:
+    """Whether a batch (`<sha256>:<received_at>`) is held under the receipt somebody has of it. If not, this server was
+    put back to an older state, whether or not anybody here could tell."""
+    sha256, _, at = heard.partition(":")
+    held = sa.select(batch.c.received_at).where(batch.c.sha256 == sha256)
+    return connection.execute(held).scalar_one_or_none() == at
 
 
 def receipts_of(connection: sa.Connection, dev: str, *, ep: int, first: int) -> list[Receipt]:
@@ -222,12 +230,17 @@ def keep_own_receipt(connection: sa.Connection, sha256: str, receipt: Receipt) -
 
 
 def keep_province_receipts(connection: sa.Connection, receipts: Sequence[Receipt]) -> None:
-    """Store verified receipts of the province, as signed, beside the batches they name."""
+    """Store verified receipts of the province, as signed, beside the batches they name; and which is its latest."""
+    told = [orjson.loads(each.text) for each in receipts]
     rows = [
-        {"b_sha": orjson.loads(each.text)["sha256"], "b_receipt": each.text, "b_signature": each.signature}
-        for each in receipts
+        {"b_sha": said["sha256"], "b_receipt": each.text, "b_signature": each.signature}
+        for said, each in zip(told, receipts, strict=True)
     ]
     if rows:
+        last = max(reversed(told), key=lambda said: said["received_at"])
+        at, sha256 = last["received_at"], last["sha256"]
+        later = sa.or_(node.c.heard_at.is_(None), node.c.heard_at <= at)
+        connection.execute(node.update().where(later).values(heard_sha256=sha256, heard_at=at))
         connection.execute(
             batch.update()
             # A receipt is kept as it first came, also where a restored province gives another.

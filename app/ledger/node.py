@@ -122,6 +122,8 @@ class Standing:
         self.clock_jumped_at: str | None = row["clock_jumped_at"]
         self.upstream_feed: str | None = row["upstream_feed"]
         self.resent_through: int | None = row["resent_through"]
+        self.heard_sha256: str | None = row["heard_sha256"]
+        self.heard_at: str | None = row["heard_at"]
         self.catching_up: bool = bool(row["catching_up"])
 
     @property

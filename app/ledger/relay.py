@@ -23,7 +23,7 @@ from app.ledger.lines import decompress
 from app.ledger.node import JUMP, Standing
 from app.ledger.senders import BAD_SIGNATURE, admit
 from app.ledger.tables import batch, device, node
-from app.ledger.upstream import NOT_THE_PROVINCE, UPSTREAM_UNREACHABLE, ask, note_feed
+from app.ledger.upstream import NOT_THE_PROVINCE, UPSTREAM_UNREACHABLE, ask, note_feed, note_restored
 from sync.bundle import Record, read_bundle, write_bundle
 from sync.seal import BadSignature, PublicKey, check_grant, check_node_cert, sign_compact, verify_detached
 
@@ -261,12 +261,16 @@ def _by_province(standing: Standing, record: Record) -> Receipt:
 def _read_hello(door: Door, client: httpx.Client) -> None:
     """How far this server's clock is ahead of the province's, in seconds: registration asks for it. And whether the
     province is still the one that gave the receipts."""
-    hello = ask(client, "GET", url=f"{door.standing.upstream_url}/sync/v1/hello").json()
+    standing = door.refresh()
+    heard = {"heard": f"{standing.heard_sha256}:{standing.heard_at}"} if standing.heard_at is not None else {}
+    hello = ask(client, "GET", url=f"{standing.upstream_url}/sync/v1/hello", params=heard).json()
     now = door.clock.clock.now()
     offset = (now - moment(hello["time"])).total_seconds()
     with door.database.write() as connection:
         connection.execute(node.update().values(upstream_time=hello["time"], upstream_offset=offset))
         note_feed(connection, hello["feed"])
+        if hello.get("holds") is False:
+            note_restored(connection)
         if abs(offset) < JUMP.total_seconds():
             connection.execute(node.update().values(clock_jumped_at=None))
             door.clock.believe()

@@ -38,6 +38,9 @@ class Hello(BaseModel):
     nonce: str = Field(description="À signer dans l'assertion, une fois, dans les 5 minutes.")
     advice: Advice = Field(description="Tailles de lot conseillées.")
     demo: bool = Field(description="Vrai : DONNÉES FICTIVES, serveur de démonstration.")
+    holds: bool | None = Field(
+        None, description="Le lot nommé par `heard` est tenu sous ce reçu ; sans `heard`, absent."
+    )
 
 
 class EnrolmentIn(BaseModel):

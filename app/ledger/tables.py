@@ -40,6 +40,12 @@ node = sa.Table(
     sa.Column(
         "resent_through", sa.BigInteger, comment="while all batches go up once more: the last batch sent"
     ),
+    sa.Column(
+        "heard_sha256", sa.String(64), comment="the batch the province receipted last, as far as known here"
+    ),
+    sa.Column(
+        "heard_at", sa.String(30), comment="when it did: a province that does not know of it was restored"
+    ),
 )
 
 origin = sa.Table(

@@ -77,8 +77,12 @@ def note_feed(connection: sa.Connection, feed: str) -> None:
     known = read_standing(connection).upstream_feed
     if known == feed:
         return
-    changed: dict[str, Any] = {"upstream_feed": feed}
+    connection.execute(node.update().values(upstream_feed=feed))
     if known is not None:
-        changed["resent_through"] = 0
-        connection.execute(upstream_position.delete())
-    connection.execute(node.update().values(changed))
+        note_restored(connection)
+
+
+def note_restored(connection: sa.Connection) -> None:
+    """The province was put back to an older state: it is sent everything, and read from 0 again."""
+    connection.execute(node.update().values(resent_through=0, heard_sha256=None, heard_at=None))
+    connection.execute(upstream_position.delete())

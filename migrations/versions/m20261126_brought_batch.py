@@ -1,4 +1,5 @@
-"""The batches of a revoked device as the province names them: what was brought of them falls with them."""
+"""The batches of a revoked device as the province names them: what was brought of them falls with them. And the last
+receipt heard of the province, by which a restored one is known."""
 
 from __future__ import annotations
 
@@ -25,3 +26,7 @@ def upgrade() -> None:
         comment="batches of a revoked device as the province names them, whether or not they ever come here",
     )
     op.create_index(op.f("ix_brought_batch_origin"), "brought_batch", ["origin"])
+    sha256 = "the batch the province receipted last, as far as known here"
+    at = "when it did: a province that does not know of it was restored"
+    op.add_column("node", sa.Column("heard_sha256", sa.String(64), nullable=True, comment=sha256))
+    op.add_column("node", sa.Column("heard_at", sa.String(30), nullable=True, comment=at))

@@ -194,6 +194,31 @@ def test_catching_up_is_shown_and_lasts_until_everything_went_up_and_came_down(t
     assert restored.client.get("/v1/status", headers=admin).json()["catching_up"] is False
 
 
+@pytest.mark.parametrize("busy", [False, True], ids=["idle since", "counters caught up"])
+def test_a_province_put_back_with_its_folder_is_sent_again_what_it_had_receipted(
+    two: Two, busy: bool
+) -> None:
+    commune, tablet = two.commune, two.commune.tablet(QUARTIER)
+    commune.push(tablet, *household_of(1))
+    two.exchange()
+    backup = two.backup(two.province)
+    commune.push(tablet, *household_of(2))
+    two.exchange()
+    home = home_of(two.province)
+    Identity.read(home).write(home)
+    feed = two.province.door.identity.feed
+    province = two.restored_unmarked(two.province, backup)
+    assert province.door.identity.feed == feed, "nobody there can tell"
+    assert len(state.rows(province, "household")) == 1
+    if busy:
+        for _ in range(3):
+            commune.push(tablet, *household_of(1))
+    two.exchange()
+    assert state.rows(province) == state.rows(commune)
+    assert len(state.rows(province, "household")) == (5 if busy else 2)
+    assert two.exchange().batches == 0, "once is enough"
+
+
 def test_a_restore_nobody_noticed_gives_no_operation_number_twice(two: Two) -> None:
     commune, desk = two.commune, Desk(two.commune)
     assert desk.act() == 1
