@@ -13,8 +13,11 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 import migrations
+from app.access import passwords
 from app.clock import KINSHASA, Clock
 from app.database import Database
 from app.law.parameters import apply_law, read_law
@@ -40,6 +43,7 @@ LONG = (
     "test_user_pages", "keeping_safe/", "documents/", "web/test_bad_", "web/test_schemathesis",
 )  # fmt: skip
 SKIPPED: Counter[str] = Counter()
+SLOW = vars(passwords)["_HASHER"]
 
 
 @dataclass
@@ -167,6 +171,22 @@ def database(database_url: str) -> Iterator[Database]:
     made = Database(database_url)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    """Hashing a password shall take long; nearly every test opens a node with its officers, and would wait for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            passwords, "_HASHER", PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),))
+        )
+        yield
+
+
+@pytest.fixture
+def slow_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashing as it is in service."""
+    monkeypatch.setattr(passwords, "_HASHER", SLOW)
 
 
 @pytest.fixture

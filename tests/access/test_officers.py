@@ -95,6 +95,7 @@ def test_a_long_phrase_or_a_random_word_is_a_good_password(password: str) -> Non
     require_strong(password, "mbuyi")
 
 
+@pytest.mark.usefixtures("slow_passwords")
 def test_the_password_itself_is_stored_nowhere(database: Database, add: AddOfficer) -> None:
     add("mbuyi", "clerk")
     with database.read() as connection:
