@@ -4,6 +4,7 @@ an operation of this node only as long as the signed answer says the same."""
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,10 +49,13 @@ class Bringings:
     def check(self) -> Iterator[tuple[str, Told]]:
         """(its batch, line) of every line to be folded, its answer checked first; a difference for each that the answer
         does not hold."""
+        told_in: dict[int, list[sa.Row[Any]]] = defaultdict(list)
+        for each in self._batches:
+            told_in[each.answer].append(each)
         for row in self._connection.execute(sa.select(brought_answer).order_by(brought_answer.c.id)).all():
             said, named = self._open(row)
-            for each in self._batches:
-                if each.answer == row.id and (each.sha256, each.prev) not in named.get(each.origin, set()):
+            for each in told_in[row.id]:
+                if (each.sha256, each.prev) not in named.get(each.origin, set()):
                     text = "n'est pas dans la réponse signée de la province"
                     self._findings.add("brought", f"lot {each.sha256} : {text}")
             for line in self._rows(brought.c.answer == row.id):

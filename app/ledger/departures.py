@@ -17,6 +17,8 @@ from sync import merge
 from sync.catalogue import register_of
 
 Row = Mapping[str, Any]
+# Rows read already, by kind and id: members of one family lie with one household.
+Known = dict[tuple[str, str], Row | None]
 
 
 class Changed(NamedTuple):
@@ -53,7 +55,7 @@ def _rows(connection: sa.Connection, registry: Registry, *, kind: str, ids: set[
 
 
 def lying_with(
-    connection: sa.Connection, registry: Registry, kind: str, *, row: Row
+    connection: sa.Connection, registry: Registry, kind: str, *, row: Row, known: Known
 ) -> Iterator[tuple[str, Row]]:
     """An entity and those it lies with: the one it is shown as, the household it lives in, and so on."""
     seen: set[tuple[str, str]] = set()
@@ -68,7 +70,9 @@ def lying_with(
             kind, identity = shape.projection.followed or "", row[follows]
         else:
             return
-        found = _rows(connection, registry, kind=kind, ids={identity}).get(identity)
+        if (kind, identity) not in known:
+            known[kind, identity] = _rows(connection, registry, kind=kind, ids={identity}).get(identity)
+        found = known[kind, identity]
         if found is None:
             return
         row = found

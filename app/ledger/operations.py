@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from app.errors import problem
 from app.ledger.areas import REFERENCE, Areas
 from app.ledger.brought import chains_of
-from app.ledger.departures import Changed, departed, lying_with, placing_registers
+from app.ledger.departures import Changed, Known, departed, lying_with, placing_registers
 from app.ledger.door import Door
 from app.ledger.feed import AREA_NOT_GRANTED, FEED_CHANGED, Position, beyond, text_of
 from app.ledger.history import forked_dots
@@ -149,7 +149,8 @@ class Operations:
         """(position, record) of every entity changed after it; an empty record for one the caller needs nothing of."""
         local = self.door.areas.number(code)
         while changed := self._changed(local, position):
-            wanted = [(each, entity) for each in changed for entity in self._to_tell(each)]
+            known: Known = {}
+            wanted = [(each, entity) for each in changed for entity in self._to_tell(each, known)]
             lacking = [
                 (each, told) for each, told in wanted if told.chains or not self._all_held(told.places)
             ]
@@ -163,8 +164,8 @@ class Operations:
                 position = each.position
                 yield position, told[position, each.kind]
 
-    def _to_tell(self, changed: Changed) -> Iterator[Telling]:
-        """What the caller needs to hear of at a position, whether or not it holds it."""
+    def _to_tell(self, changed: Changed, known: Known) -> Iterator[Telling]:
+        """What the caller needs to hear of at a position, held there or not; `known` rows are not read again."""
         kind, row = changed.kind, changed.row
         if row is None or not self._concerns(kind, row):
             return
@@ -173,7 +174,7 @@ class Operations:
             yield from self._undone(kind, row)
         elif row["area"] not in self._own:
             registry = self.door.registry
-            for of, each in lying_with(self.connection, registry, kind, row=row):
+            for of, each in lying_with(self.connection, registry, kind, row=row, known=known):
                 yield Telling(of, each, self._places(each, placing_registers(registry, of)))
                 yield from self._undone(of, each)
 
@@ -182,7 +183,8 @@ class Operations:
         stored = orjson.loads(row["registers"] or "{}").get(merge.ENTITY)
         if stored:
             merges = [each.dot for each in acts(merge.unpack({merge.ENTITY: stored}), "merge")]
-            for survivor, dots in undoing(self.connection, self.door.registry, kind, merges=merges):
+            found = undoing(self.connection, self.door.registry, kind, merges=merges) if merges else ()
+            for survivor, dots in found:
                 yield Telling(kind, survivor, self._of_dots(dots))
 
     def _changed(self, local: int, position: Position) -> list[Changed]:

@@ -136,7 +136,9 @@ def _devices(
         told = orjson.loads(row["areas"]) if row["areas"] else []
         areas = [each for each in told if isinstance(each, str)] if isinstance(told, list) else []
         homes = {each if each.startswith("CD-") else door.territory.commune_of(each) for each in areas}
-        if communes is None or communes & homes:
+        # A commune's server also knows the revoked tablets of the others, whose lines it may have brought: not to mind.
+        foreign = not door.standing.is_province and homes and door.standing.commune not in homes
+        if not foreign and (communes is None or communes & homes):
             found.append({**row, "areas": areas})
     return found
 

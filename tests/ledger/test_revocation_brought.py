@@ -17,6 +17,7 @@ from app.errors import Problem
 from app.keeping_safe.rebuild import rebuild
 from app.ledger.bringing import bring_all
 from app.ledger.revoking import release, revoke
+from app.ledger.standing import devices
 from app.ledger.tables import brought_batch, quarantine
 from tests.ledger import state
 from tests.ledger.pair import Two
@@ -217,6 +218,12 @@ def test_what_another_communes_tablet_wrote_about_our_families_falls_with_it(
     two.exchange()
     gone_from(two, two.commune, household=1, person=1)
     assert set_aside(two.commune) == 5
+    with two.commune.database.read() as connection:
+        listed = devices(connection, door=two.commune.door, now=two.clock.now())
+    assert thief.dev not in {each["dev"] for each in listed}, (
+        "who lost a tablet elsewhere is not for this list"
+    )
+    assert honest.dev in {each["dev"] for each in listed}
 
 
 def test_an_audit_sees_a_batch_the_province_never_named_and_one_that_is_left_out_no_more(two: Two) -> None:
